@@ -1,0 +1,246 @@
+// Package rawjson takes JSON objects apart and puts them together again without
+// decoding what it does not have to: numbers, escapes and members nobody here
+// knows keep their bytes.
+//
+// It accepts exactly the texts that encoding/json accepts, and reports errors in
+// encoding/json's words. All slices it returns are slices of the source: they
+// must not be written to, and they keep the source alive.
+package rawjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Member is one member of an object.
+type Member struct {
+	// Quoted is the key as it stands in the source, with its quotes.
+	Quoted []byte
+	// Value is the value as it stands in the source.
+	Value []byte
+	// Offset is where the value begins in the source, in bytes.
+	Offset int
+}
+
+// Key returns the decoded key.
+func (m Member) Key() string {
+	if s, ok := plain(m.Quoted); ok {
+		return string(s)
+	}
+	s, _ := String(m.Quoted)
+	return s
+}
+
+// Is reports whether the decoded key is name.
+func (m Member) Is(name string) bool {
+	if s, ok := plain(m.Quoted); ok {
+		return string(s) == name
+	}
+	return m.Key() == name
+}
+
+// Folds reports whether encoding/json would store the member in a struct field
+// tagged name: the keys are equal but for their case.
+func (m Member) Folds(name string) bool {
+	if s, ok := plain(m.Quoted); ok {
+		if string(s) == name {
+			return true
+		}
+		if len(s) != len(name) {
+			return false // ASCII folds to ASCII only within its length
+		}
+		return strings.EqualFold(string(s), name)
+	}
+	return strings.EqualFold(m.Key(), name)
+}
+
+// Object is the members of an object in the order of the source, duplicates
+// included.
+type Object []Member
+
+// Get returns the value of the member with that key. Of several the last one
+// wins, as in encoding/json.
+func (o Object) Get(key string) (Member, bool) {
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].Is(key) {
+			return o[i], true
+		}
+	}
+	return Member{}, false
+}
+
+// Element is one element of an array.
+type Element struct {
+	Value  []byte
+	Offset int
+}
+
+// Type is the type of a JSON value.
+type Type byte
+
+// The types of JSON.
+const (
+	Invalid Type = iota
+	Null
+	Bool
+	Number
+	Text
+	Array
+	Obj
+)
+
+// TypeOf tells a value's type from its first byte; the value is not checked.
+func TypeOf(value []byte) Type {
+	i := skipSpace(value, 0)
+	if i == len(value) {
+		return Invalid
+	}
+	switch c := value[i]; {
+	case c == 'n':
+		return Null
+	case c == 't' || c == 'f':
+		return Bool
+	case c == '"':
+		return Text
+	case c == '[':
+		return Array
+	case c == '{':
+		return Obj
+	case c == '-' || c >= '0' && c <= '9':
+		return Number
+	}
+	return Invalid
+}
+
+// GoType names the type that encoding/json gives such a value in an interface.
+func (t Type) GoType() string {
+	switch t {
+	case Bool:
+		return "bool"
+	case Number:
+		return "float64"
+	case Text:
+		return "string"
+	case Array:
+		return "[]interface {}"
+	case Obj:
+		return "map[string]interface {}"
+	}
+	return "<nil>"
+}
+
+// TypeError reports a value of another type than was asked for.
+type TypeError struct {
+	Want string // "object" or "array"
+	Got  Type
+}
+
+func (e *TypeError) Error() string {
+	return fmt.Sprintf("JSON value is %s, not an %s", e.Got.noun(), e.Want)
+}
+
+func (t Type) noun() string {
+	switch t {
+	case Null:
+		return "null"
+	case Bool:
+		return "a boolean"
+	case Number:
+		return "a number"
+	case Text:
+		return "a string"
+	case Array:
+		return "an array"
+	case Obj:
+		return "an object"
+	}
+	return "nothing"
+}
+
+// ParseObject checks that src is one JSON object, through and through, and
+// returns its members. The error is a [*json.SyntaxError] for text that is not
+// JSON and a [*TypeError] for another JSON value.
+func ParseObject(src []byte) (Object, error) {
+	i := skipSpace(src, 0)
+	if i == len(src) || src[i] != '{' {
+		return nil, wrongType(src, "object")
+	}
+	o, end := members(src, i)
+	if end < 0 || skipSpace(src, end) != len(src) {
+		return nil, syntaxError(src)
+	}
+	return o, nil
+}
+
+// ParseArray is ParseObject for an array.
+func ParseArray(src []byte) ([]Element, error) {
+	i := skipSpace(src, 0)
+	if i == len(src) || src[i] != '[' {
+		return nil, wrongType(src, "array")
+	}
+	e, end := elements(src, i)
+	if end < 0 || skipSpace(src, end) != len(src) {
+		return nil, syntaxError(src)
+	}
+	return e, nil
+}
+
+// Valid reports whether src is one JSON value.
+func Valid(src []byte) bool {
+	i := skipValue(src, skipSpace(src, 0), 1)
+	return i >= 0 && skipSpace(src, i) == len(src)
+}
+
+// String decodes a JSON string. It reports false for any other value.
+func String(value []byte) (string, bool) {
+	if s, ok := plain(value); ok {
+		return string(s), true
+	}
+	var s string
+	if len(value) == 0 || value[0] != '"' || json.Unmarshal(value, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// plain returns the inside of a quoted string that needs no decoding.
+func plain(quoted []byte) ([]byte, bool) {
+	if len(quoted) < 2 || quoted[0] != '"' || quoted[len(quoted)-1] != '"' {
+		return nil, false
+	}
+	in := quoted[1 : len(quoted)-1]
+	for _, c := range in {
+		if c == '\\' || c == '"' || c < 0x20 || c >= utf8.RuneSelf {
+			return nil, false
+		}
+	}
+	return in, true
+}
+
+func wrongType(src []byte, want string) error {
+	if !Valid(src) {
+		return syntaxError(src)
+	}
+	return &TypeError{Want: want, Got: TypeOf(src)}
+}
+
+// syntaxError asks encoding/json what is wrong with src, so that the words and
+// the offset are the ones that users know.
+func syntaxError(src []byte) error {
+	var raw json.RawMessage
+	if err := json.Unmarshal(src, &raw); err != nil {
+		return err
+	}
+	return fmt.Errorf("invalid JSON") // not reached while both accept the same texts
+}
+
+// Position turns a byte offset into a line and a column, both counted from 1;
+// a column is a byte.
+func Position(src []byte, offset int) (line, column int) {
+	offset = min(max(offset, 0), len(src))
+	before := src[:offset]
+	return bytes.Count(before, []byte{'\n'}) + 1, offset - (bytes.LastIndexByte(before, '\n') + 1) + 1
+}

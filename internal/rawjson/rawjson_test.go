@@ -1,0 +1,184 @@
+package rawjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseObjectKeepsBytes(t *testing.T) {
+	src := []byte(" {\n \"a\" : 1e400 ,\"b\\u0063\":{\"x\": [1, 2]}, \"a\":\"\\u003c\"\t} ")
+	o, err := ParseObject(src)
+	require.NoError(t, err)
+	require.Len(t, o, 3)
+	assert.Equal(t, "1e400", string(o[0].Value))
+	assert.Equal(t, "bc", o[1].Key())
+	assert.Equal(t, `{"x": [1, 2]}`, string(o[1].Value))
+	for _, m := range o {
+		assert.True(t, bytes.HasPrefix(src[m.Offset:], m.Value), "offset of %s", m.Quoted)
+	}
+	last, ok := o.Get("a")
+	require.True(t, ok, "of equal keys the last one counts")
+	assert.Equal(t, `"\u003c"`, string(last.Value))
+	_, ok = o.Get("A")
+	assert.False(t, ok)
+}
+
+func TestParseErrors(t *testing.T) {
+	for name, c := range map[string]struct{ src, err string }{
+		"empty":            {"", "unexpected end of JSON input"},
+		"cut off":          {"{", "unexpected end of JSON input"},
+		"a word":           {"adadasdasd", "invalid character 'a' looking for beginning of value"},
+		"trailing data":    {"{} x", "invalid character 'x' after top-level value"},
+		"trailing comma":   {`{"a":1,}`, "invalid character '}' looking for beginning of object key string"},
+		"control":          {"{\"a\x01\":1}", `invalid character '\x01' in string literal`},
+		"byte order mark":  {"\xef\xbb\xbf{}", "invalid character 'ï' looking for beginning of value"},
+		"array":            {"[1]", "JSON value is an array, not an object"},
+		"null":             {"null", "JSON value is null, not an object"},
+		"broken array":     {"[1", "unexpected end of JSON input"},
+		"too deep":         {`{"a":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + "}", "invalid character '[' exceeded max depth"},
+		"half a surrogate": {`{"a":"\ud8"}`, "invalid character '\"' in \\u hexadecimal character escape"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := ParseObject([]byte(c.src))
+			assert.Nil(t, o)
+			assert.EqualError(t, err, c.err)
+		})
+	}
+}
+
+func TestFolds(t *testing.T) {
+	o, err := ParseObject([]byte(`{"Type":1,"type":1,"TYPE":1,"typ\u0065":1,"types":1,"tyqe":1,"prevRe\u017fult":1,"prevResult":1}`))
+	require.NoError(t, err)
+	var folds []int
+	for i, m := range o {
+		if m.Folds("type") || m.Folds("prevResult") {
+			folds = append(folds, i)
+		}
+	}
+	assert.Equal(t, []int{0, 1, 2, 3, 6, 7}, folds)
+}
+
+func TestSplice(t *testing.T) {
+	o, err := ParseObject([]byte(`{ "big": 9223372036854775807, "drop": {}, "v\u0065ndor": 1.0 }`))
+	require.NoError(t, err)
+	out := Splice(nil, o, func(m Member) bool { return !m.Is("drop") }, Field{"name", []byte(`"n"`)}, Field{"<", []byte("1")})
+	assert.Equal(t, `{"big":9223372036854775807,"v\u0065ndor":1.0,"name":"n","\u003c":1}`, string(out))
+	assert.Equal(t, `{}`, string(Splice(nil, nil, nil)))
+	assert.Equal(t, `x{"a":1}`, string(Splice([]byte("x"), nil, nil, Field{"a", []byte("1")})), "appends")
+}
+
+func TestAppendSorted(t *testing.T) {
+	o, err := ParseObject([]byte(`{ "b": {"z": 1, "a" : [ {"y":1,"x" :"  "} ]}, "a":1.0, "a": 2 }`))
+	require.NoError(t, err)
+	assert.Equal(t, `{"a":2,"b":{"z":1,"a":[{"y":1,"x":"  "}]}}`, string(AppendSorted(nil, o, false)))
+	assert.Equal(t, `{"a":2,"b":{"a":[{"x":"  ","y":1}],"z":1}}`, string(AppendSorted(nil, o, true)))
+}
+
+func TestPosition(t *testing.T) {
+	src := []byte("{\n  \"a\": x\n}")
+	for offset, want := range map[int][2]int{0: {1, 1}, 2: {2, 1}, 9: {2, 8}, 99: {3, 2}, -1: {1, 1}} {
+		line, column := Position(src, offset)
+		assert.Equal(t, want, [2]int{line, column}, "offset %d", offset)
+	}
+}
+
+func TestTypeNames(t *testing.T) {
+	for src, want := range map[string]string{"null": "<nil>", "1": "float64", "true": "bool", `"a"`: "string", "[]": "[]interface {}", " {}": "map[string]interface {}", "": "<nil>", "x": "<nil>"} {
+		assert.Equal(t, want, TypeOf([]byte(src)).GoType(), src)
+	}
+}
+
+var seeds = []string{
+	`{}`, `[]`, `null`, ``, `{"a":1}`, `{"a":[1,2.5e-3,{"b":null}],"c":"\u00e9\ud83d\ude00"}`, `{"a":-0,"b":01}`,
+	`{"a":1,"a":2,"A":3}`, ` { "x" : "\\\"" , "y" : true } `, `{"a":1e400,"b":1.0,"c":9223372036854775807}`,
+	"{\"a\":\"\xff\"}", `{"a":"\ud800"}`, `[[[[{"a":[]}]]]]`, `{"a":tru}`, `{"a":1 2}`, `"s"`, `-`, `1.`, `1e`, `{"":""}`,
+}
+
+// FuzzScan holds the scanner against encoding/json: same texts accepted, same
+// members found.
+func FuzzScan(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		require.Equal(t, json.Valid(src), Valid(src))
+		o, err := ParseObject(src)
+		var twin map[string]json.RawMessage
+		twinErr := json.Unmarshal(src, &twin)
+		if twinErr != nil || twin == nil {
+			require.Error(t, err)
+			return
+		}
+		require.NoError(t, err)
+		for _, m := range o {
+			got, ok := o.Get(m.Key())
+			require.True(t, ok)
+			require.Equal(t, string(twin[m.Key()]), string(got.Value))
+		}
+		for key := range twin {
+			_, ok := o.Get(key)
+			require.True(t, ok, "%q", key)
+		}
+	})
+}
+
+// FuzzWrite holds what is written against a round trip through maps.
+func FuzzWrite(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s), "name", "value")
+	}
+	f.Fuzz(func(t *testing.T, src []byte, key, value string) {
+		o, err := ParseObject(src)
+		if err != nil {
+			return
+		}
+		want := decode(t, src).(map[string]any)
+		require.Equal(t, any(want), decode(t, AppendSorted(nil, o, false)))
+		require.Equal(t, any(want), decode(t, AppendSorted(nil, o, true)))
+		require.Equal(t, any(want), decode(t, AppendCompact(nil, src)))
+
+		quoted := AppendString(nil, key)
+		decodedKey, ok := String(quoted)
+		require.True(t, ok)
+		out := Splice(nil, o, func(m Member) bool { return !m.Is(decodedKey) }, Field{key, AppendString(nil, value)})
+		plainValue, _ := json.Marshal(value)
+		want[decodedKey] = decode(t, plainValue)
+		require.Equal(t, any(want), decode(t, out))
+	})
+}
+
+func decode(t *testing.T, src []byte) any {
+	d := json.NewDecoder(bytes.NewReader(src))
+	d.UseNumber()
+	var v any
+	require.NoError(t, d.Decode(&v), "%q", src)
+	return v
+}
+
+var benchSrc = []byte(`{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.0.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0"}]}},{"type":"portmap","capabilities":{"portMappings":true}}]}`)
+
+func BenchmarkParseObject(b *testing.B) {
+	b.SetBytes(int64(len(benchSrc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseObject(benchSrc); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncodingJSON(b *testing.B) {
+	b.SetBytes(int64(len(benchSrc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal(benchSrc, &m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package rawjson
+
+// The functions of this file walk over JSON text. Each takes the index of the
+// first byte of what it skips and returns the index after its last byte, or -1
+// when the text there is not JSON.
+
+// maxDepth is encoding/json's limit on nesting.
+const maxDepth = 10000
+
+func skipSpace(s []byte, i int) int {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// members collects the members of the object that begins at i.
+func members(s []byte, i int) (Object, int) {
+	o := make(Object, 0, 8)
+	end := eachMember(s, i, 1, func(m Member) { o = append(o, m) })
+	return o, end
+}
+
+// eachMember walks over the object that begins at i; f may be nil.
+func eachMember(s []byte, i, depth int, f func(Member)) int {
+	if i = skipSpace(s, i+1); i < len(s) && s[i] == '}' {
+		return i + 1
+	}
+	for i < len(s) && s[i] == '"' {
+		key := i
+		if i = skipString(s, i); i < 0 {
+			return -1
+		}
+		quoted := s[key:i]
+		if i = skipSpace(s, i); i == len(s) || s[i] != ':' {
+			return -1
+		}
+		start := skipSpace(s, i+1)
+		if i = skipValue(s, start, depth+1); i < 0 {
+			return -1
+		}
+		if f != nil {
+			f(Member{Quoted: quoted, Value: s[start:i], Offset: start})
+		}
+		if i = skipSpace(s, i); i == len(s) {
+			return -1
+		}
+		if s[i] == '}' {
+			return i + 1
+		}
+		if s[i] != ',' {
+			return -1
+		}
+		i = skipSpace(s, i+1)
+	}
+	return -1
+}
+
+// elements collects the elements of the array that begins at i.
+func elements(s []byte, i int) ([]Element, int) {
+	e := make([]Element, 0, 4)
+	end := eachElement(s, i, 1, func(v Element) { e = append(e, v) })
+	return e, end
+}
+
+// eachElement walks over the array that begins at i; f may be nil.
+func eachElement(s []byte, i, depth int, f func(Element)) int {
+	if i = skipSpace(s, i+1); i < len(s) && s[i] == ']' {
+		return i + 1
+	}
+	for {
+		start := i
+		if i = skipValue(s, start, depth+1); i < 0 {
+			return -1
+		}
+		if f != nil {
+			f(Element{Value: s[start:i], Offset: start})
+		}
+		if i = skipSpace(s, i); i == len(s) {
+			return -1
+		}
+		if s[i] == ']' {
+			return i + 1
+		}
+		if s[i] != ',' {
+			return -1
+		}
+		i = skipSpace(s, i+1)
+	}
+}
+
+func skipValue(s []byte, i, depth int) int {
+	if i >= len(s) {
+		return -1
+	}
+	switch c := s[i]; {
+	case c == '"':
+		return skipString(s, i)
+	case c == '{':
+		if depth > maxDepth {
+			return -1
+		}
+		return eachMember(s, i, depth, nil)
+	case c == '[':
+		if depth > maxDepth {
+			return -1
+		}
+		return eachElement(s, i, depth, nil)
+	case c == 't':
+		return skipWord(s, i, "true")
+	case c == 'f':
+		return skipWord(s, i, "false")
+	case c == 'n':
+		return skipWord(s, i, "null")
+	default:
+		return skipNumber(s, i)
+	}
+}
+
+func skipWord(s []byte, i int, word string) int {
+	if len(s)-i < len(word) || string(s[i:i+len(word)]) != word {
+		return -1
+	}
+	return i + len(word)
+}
+
+func skipString(s []byte, i int) int {
+	for i++; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			return i + 1
+		case c < 0x20:
+			return -1
+		case c == '\\':
+			if i++; i == len(s) {
+				return -1
+			}
+			switch s[i] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				if len(s)-i < 5 || !isHex(s[i+1]) || !isHex(s[i+2]) || !isHex(s[i+3]) || !isHex(s[i+4]) {
+					return -1
+				}
+				i += 4
+			default:
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func skipNumber(s []byte, i int) int {
+	if i < len(s) && s[i] == '-' {
+		i++
+	}
+	switch {
+	case i < len(s) && s[i] == '0':
+		i++
+	default:
+		if i = skipDigits(s, i); i < 0 {
+			return -1
+		}
+	}
+	if i < len(s) && s[i] == '.' {
+		if i = skipDigits(s, i+1); i < 0 {
+			return -1
+		}
+	}
+	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
+		i++
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		return skipDigits(s, i)
+	}
+	return i
+}
+
+// skipDigits skips one digit or more.
+func skipDigits(s []byte, i int) int {
+	start := i
+	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}

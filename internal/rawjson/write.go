@@ -1,0 +1,127 @@
+package rawjson
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+)
+
+// Field is a member to be written: a key, not yet quoted, and a raw value.
+type Field struct {
+	Key   string
+	Value []byte
+}
+
+// Splice appends an object to dst: the members of o for which keep reports true,
+// byte for byte and in their order, then the fields. A nil keep keeps all.
+func Splice(dst []byte, o Object, keep func(Member) bool, fields ...Field) []byte {
+	dst = append(dst, '{')
+	for _, m := range o {
+		if keep == nil || keep(m) {
+			dst = appendMember(dst, m)
+		}
+	}
+	for _, f := range fields {
+		dst = AppendString(comma(dst, '{'), f.Key)
+		dst = append(dst, ':')
+		dst = append(dst, f.Value...)
+	}
+	return append(dst, '}')
+}
+
+func appendMember(dst []byte, m Member) []byte {
+	dst = append(comma(dst, '{'), m.Quoted...)
+	dst = append(dst, ':')
+	return append(dst, m.Value...)
+}
+
+// comma appends a comma unless dst ends with the opening bracket. No value ends
+// with one, so what stands before is the bracket that was just written.
+func comma(dst []byte, open byte) []byte {
+	if dst[len(dst)-1] == open {
+		return dst
+	}
+	return append(dst, ',')
+}
+
+// AppendString appends s as a JSON string.
+func AppendString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(s) // a string always has a JSON form
+			return append(dst, quoted...)
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+// AppendSorted appends the object with its members sorted by key, the last of
+// equal keys kept, and no white space between tokens. With deep set, objects
+// within are sorted in the same way; numbers and strings keep their bytes
+// always. The members must come from a successful parse.
+func AppendSorted(dst []byte, o Object, deep bool) []byte {
+	type keyed struct {
+		key string
+		at  int
+	}
+	keys := make([]keyed, len(o))
+	for i, m := range o {
+		keys[i] = keyed{m.Key(), i}
+	}
+	slices.SortStableFunc(keys, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	dst = append(dst, '{')
+	for i, k := range keys {
+		if i+1 < len(keys) && keys[i+1].key == k.key {
+			continue
+		}
+		m := o[k.at]
+		dst = append(comma(dst, '{'), m.Quoted...)
+		dst = append(dst, ':')
+		if deep {
+			dst = appendDeep(dst, m.Value)
+		} else {
+			dst = AppendCompact(dst, m.Value)
+		}
+	}
+	return append(dst, '}')
+}
+
+func appendDeep(dst, value []byte) []byte {
+	switch TypeOf(value) {
+	case Obj:
+		o, _ := members(value, 0)
+		return AppendSorted(dst, o, true)
+	case Array:
+		elems, _ := elements(value, 0)
+		dst = append(dst, '[')
+		for _, e := range elems {
+			dst = appendDeep(comma(dst, '['), e.Value)
+		}
+		return append(dst, ']')
+	default:
+		return append(dst, value...)
+	}
+}
+
+// AppendCompact appends a valid value without the white space between tokens.
+func AppendCompact(dst, value []byte) []byte {
+	for i := 0; i < len(value); {
+		switch c := value[i]; c {
+		case ' ', '\n', '\t', '\r':
+			i++
+		case '"':
+			end := skipString(value, i)
+			if end < 0 {
+				return append(dst, value[i:]...)
+			}
+			dst = append(dst, value[i:end]...)
+			i = end
+		default:
+			dst = append(dst, c)
+			i++
+		}
+	}
+	return dst
+}
