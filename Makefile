@@ -1,0 +1,87 @@
+# Everything a change has to pass, one target a concern. `make` lists them.
+
+GO      ?= go
+# The time of each fuzz target, of every benchmark, and the systems, besides
+# the one at hand, that every file must compile for.
+FUZZTIME  ?= 5s
+BENCHTIME ?= 1x
+SYSTEMS   ?= windows/amd64 darwin/arm64 freebsd/amd64 linux/386
+
+# The nested modules, those whose code is held to the same rules.
+NESTED := $(patsubst %/go.mod,%,$(filter-out internal/tools/%,$(wildcard internal/*/go.mod)))
+MODULES := . $(NESTED)
+
+say = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
+
+.PHONY: quickstart
+quickstart: ## attach and detach one container, told step by step; no root
+	$(GO) run ./examples/quickstart
+
+.PHONY: test
+test: ## the tests, as README gives them
+	$(call say,go test)
+	$(GO) test ./...
+
+.PHONY: check
+check: fmt vet lint test race cross compat e2e fuzz bench ## everything below and above: what CI runs
+
+.PHONY: fmt
+fmt: ## every file as gofmt writes it
+	$(call say,gofmt)
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }
+
+.PHONY: vet
+vet: ## go vet, in every module
+	$(call say,go vet)
+	@set -e; for m in $(MODULES); do echo "$$m"; $(GO) -C $$m vet ./...; done
+
+.PHONY: lint
+lint: bin/staticcheck ## staticcheck (staticcheck.conf), in every module and for Windows too
+	$(call say,staticcheck)
+	@set -e; for m in $(MODULES); do echo "$$m"; (cd $$m && "$(CURDIR)/bin/staticcheck" ./...); done
+	GOOS=windows bin/staticcheck ./...
+
+.PHONY: race
+race: ## the tests under the race detector
+	$(call say,go test -race)
+	$(GO) test -race ./...
+
+.PHONY: cross
+cross: ## code and tests compile for the other systems
+	$(call say,cross builds: $(SYSTEMS))
+	@set -e; for s in $(SYSTEMS); do echo "$$s"; \
+		export GOOS=$${s%/*} GOARCH=$${s#*/} CGO_ENABLED=0; $(GO) build ./... && $(GO) vet ./...; done
+
+.PHONY: compat
+compat: ## upstream's and go-cni's own suites, and the differential tests, against this code
+	$(call say,compatibility suites)
+	@test ! -f internal/compat/go.mod || $(GO) -C internal/compat test ./...
+
+.PHONY: e2e
+e2e: ## real plugins in namespaces of their own (Linux; iproute2, iptables, nftables)
+	$(call say,real plugins)
+	@test ! -f internal/e2e/go.mod || $(GO) -C internal/e2e test ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	$(call say,fuzzing $(FUZZTIME) each)
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" .ci/fuzz
+
+.PHONY: bench
+bench: ## every benchmark for BENCHTIME (compare two runs with bin/benchstat)
+	$(call say,benchmarks $(BENCHTIME))
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: tools
+tools: bin/staticcheck ## build the pinned tools into bin/
+
+bin/staticcheck: internal/tools/go.mod internal/tools/go.sum
+	$(GO) -C internal/tools build -o "$(CURDIR)/bin/" tool
+
+.PHONY: clean
+clean: ## remove what this file builds
+	rm -rf bin
