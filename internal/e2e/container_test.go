@@ -1,0 +1,160 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// patience bounds one connection.
+const patience = 5 * time.Second
+
+// A container is a network namespace with a name, as iproute2 makes them. That is all the
+// plugins know of a container.
+type container struct {
+	name  string
+	netns string
+}
+
+// newContainer makes a container that is removed, at the latest, when the test ends.
+func newContainer(t *testing.T, name string) *container {
+	t.Helper()
+	c := &container{name: name, netns: "/run/netns/" + name}
+	command(t, "ip", "netns", "add", name)
+	t.Cleanup(func() { c.remove(t) })
+	return c
+}
+
+// remove removes the container's network namespace; once more does nothing.
+func (c *container) remove(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(c.netns); err == nil {
+		command(t, "ip", "netns", "del", c.name)
+	}
+}
+
+// ip runs iproute2's ip inside the container and returns what it printed.
+func (c *container) ip(t *testing.T, args string) string {
+	t.Helper()
+	return command(t, "ip", append([]string{"-n", c.name}, strings.Fields(args)...)...)
+}
+
+// host runs a command line, which has no quotes, on the host and returns what it printed.
+func host(t *testing.T, line string) string {
+	t.Helper()
+	words := strings.Fields(line)
+	return command(t, words[0], words[1:]...)
+}
+
+func command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	require.NoError(t, err, "%s %s: %s", name, strings.Join(args, " "), out)
+	return string(out)
+}
+
+// inside calls f on a thread in the container's network namespace. Sockets that f makes
+// stay there, whoever uses them later.
+func (c *container) inside(t *testing.T, f func() error) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread, which is in the wrong namespace for all other
+		// goroutines, ends with this one.
+		runtime.LockOSThread()
+		done <- func() error {
+			ns, err := os.Open(c.netns)
+			if err != nil {
+				return err
+			}
+			defer ns.Close()
+			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("entering %s: %w", c.netns, err)
+			}
+			return f()
+		}()
+	}()
+	require.NoError(t, <-done)
+}
+
+// serve answers every TCP connection to the container's port, on all its addresses, with
+// the container's name and the address that the connection seems to come from. It ends
+// with the test.
+func (c *container) serve(t *testing.T, port int) {
+	t.Helper()
+	c.inside(t, func() error {
+		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { listener.Close() })
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				from := netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().Unmap()
+				fmt.Fprintf(conn, "%s %s", c.name, from)
+				conn.Close()
+			}
+		}()
+		return nil
+	})
+}
+
+// ask connects from the container to address and returns what a container that serves
+// there answers: its name and the address it saw.
+func (c *container) ask(t *testing.T, address string) (name string, from netip.Addr) {
+	t.Helper()
+	c.inside(t, func() (err error) {
+		name, from, err = ask(address)
+		return err
+	})
+	return name, from
+}
+
+// assertReaches asserts that the server at address, asked from the container, or from the
+// host if that is nil, is the container named want.
+func assertReaches(t *testing.T, from *container, address, want string) {
+	t.Helper()
+	if from != nil {
+		name, _ := from.ask(t, address)
+		assert.Equal(t, want, name, "who answers %s at %s", from.name, address)
+		return
+	}
+	name, _, err := ask(address)
+	require.NoError(t, err)
+	assert.Equal(t, want, name, "who answers the host at %s", address)
+}
+
+func ask(address string) (name string, from netip.Addr, err error) {
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return "", netip.Addr{}, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return "", netip.Addr{}, err
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		return "", netip.Addr{}, err
+	}
+	name, seen, _ := strings.Cut(string(answer), " ")
+	from, err = netip.ParseAddr(seen)
+	return name, from, err
+}

@@ -1,0 +1,288 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A story is one network with real plugins. What is done with it is the same for all, see
+// [run.play]; what makes a story is its configuration and what it looks at.
+type story struct {
+	privilege privilege
+	// needs are the kinds of link the kernel has to offer, for `ip link add type`.
+	needs []string
+	// conflist is the network's configuration.
+	conflist string
+	// network is its name.
+	network string
+	// first and second are the arguments of the two attachments. Their container ID, network
+	// namespace and, if empty, interface name (eth0) are filled in.
+	first, second attachment
+	// prepare makes, once, what the network needs of the host.
+	prepare func(t *testing.T)
+	// connected looks at the two containers while both are attached.
+	connected func(t *testing.T, first, second *scene)
+	// faults are what is done to the first attachment, one after the other, and CHECK has to
+	// find.
+	faults []fault
+	// forgets matches the traces that the plugins themselves leave of an attachment whose
+	// network namespace is gone before its DEL.
+	forgets *regexp.Regexp
+	// tooOldForCheck says that the list's version has no CHECK.
+	tooOldForCheck bool
+}
+
+// A fault spoils an attachment. Where repair is nil it stays spoiled, and the fault is the
+// last one of its story.
+type fault struct {
+	name   string
+	spoil  func(t *testing.T, s *scene)
+	repair func(t *testing.T, s *scene)
+}
+
+// A scene is one attachment of a story on stage.
+type scene struct {
+	*container
+	attachment
+	result *current.Result
+}
+
+// address returns the attachment's first address of a family.
+func (s *scene) address(t *testing.T, v6 bool) netip.Addr {
+	t.Helper()
+	for _, ip := range s.result.IPs {
+		if a, _ := netip.AddrFromSlice(ip.Address.IP); a.Unmap().Is6() == v6 {
+			return a.Unmap()
+		}
+	}
+	require.Fail(t, "the result has no such address", "IPv6: %v", v6)
+	return netip.Addr{}
+}
+
+// tell plays the story once with each library alone, and once with each one taking over
+// what the other one added, every time in a sandbox of its own. Every run has to go well,
+// and to be told the same by the plugins as the first one, the reference's.
+func (st *story) tell(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	told := ""
+	for _, c := range casts {
+		t.Run(c.name, func(t *testing.T) {
+			heard := sandbox(t, st.privilege, func(t *testing.T, plugins string) string {
+				for _, kind := range st.needs {
+					needLinkKind(t, kind)
+				}
+				if st.prepare != nil {
+					st.prepare(t)
+				}
+				st.warmUp(t, upstream(plugins))
+				r := &run{story: st, adder: c.adder(plugins), rest: c.rest(plugins)}
+				r.play(t)
+				return r.heard.String()
+			})
+			if told == "" {
+				told = heard
+			}
+			assert.Equal(t, told, heard, "what the plugins said, as against the reference")
+		})
+	}
+}
+
+// casts say which library does what: one adds the attachments, the other one does the
+// rest. The reference comes first.
+var casts = []struct {
+	name        string
+	adder, rest func(plugins string) library
+}{
+	{"upstream", upstream, upstream},
+}
+
+// warmUp attaches a container and detaches it, with the reference, so that everything
+// plugins never remove (bridges, empty chains) is there before a run looks at the host.
+func (st *story) warmUp(t *testing.T, lib library) {
+	t.Helper()
+	c := newContainer(t, "warm")
+	a := st.first
+	a.ContainerID, a.NetNS, a.IfName = c.name, c.netns, "eth0"
+	_, err := lib.Add(t.Context(), st.conflist, a)
+	require.NoError(t, err, "warming up: ADD")
+	require.NoError(t, lib.Del(t.Context(), st.conflist, a), "warming up: DEL")
+	c.remove(t)
+}
+
+func needLinkKind(t *testing.T, kind string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "ip", "link", "add", "probe", "type", kind).CombinedOutput(); err != nil {
+		unavailable(t, "this kernel makes no links of kind %s: %s", kind, out)
+	}
+	host(t, "ip link del probe")
+}
+
+// A run is a story played once.
+type run struct {
+	*story
+	adder, rest library
+	heard       strings.Builder // the plugins' words, without what is random in them
+}
+
+// play goes through the life of two attachments:
+//
+//	STATUS, validate; ADD and CHECK both; GC with both valid
+//	GC with the first one valid: the second one is gone, DEL of it succeeds
+//	the faults, each of which CHECK finds
+//	DEL, and DEL again, with and without the network namespace
+//
+// after which nothing is left.
+func (r *run) play(t *testing.T) {
+	before := traces(t)
+	_, err := r.rest.Validate(t.Context(), r.conflist)
+	require.NoError(t, err, "validate")
+	require.NoError(t, r.rest.Status(t.Context(), r.conflist), "STATUS")
+
+	first, second := r.enter(t, "first", r.first), r.enter(t, "second", r.second)
+	if r.connected != nil {
+		r.connected(t, first, second)
+	}
+	r.check(t, first)
+	r.check(t, second)
+
+	require.NoError(t, r.rest.GC(t.Context(), r.conflist, first.attachment, second.attachment), "GC with both valid")
+	r.check(t, first)
+	r.check(t, second)
+	withBoth := traces(t)
+
+	require.NoError(t, r.rest.GC(t.Context(), r.conflist, first.attachment), "GC with the first one valid")
+	r.assertGone(t, second)
+	r.check(t, first)
+	assert.Subset(t, withBoth, traces(t), "after the GC")
+	require.NoError(t, r.rest.Del(t.Context(), r.conflist, second.attachment), "DEL after GC")
+
+	r.spoil(t, first)
+
+	require.NoError(t, r.rest.Del(t.Context(), r.conflist, first.attachment), "DEL")
+	r.assertGone(t, first)
+	assert.Empty(t, leftBehind(before, traces(t)), "left behind by DEL")
+	require.NoError(t, r.rest.Del(t.Context(), r.conflist, first.attachment), "DEL again")
+	first.remove(t)
+	first.NetNS = ""
+	require.NoError(t, r.rest.Del(t.Context(), r.conflist, first.attachment), "DEL without a network namespace")
+	second.remove(t)
+
+	// The last one goes with its network namespace missing, as after a reboot.
+	third := r.enter(t, "third", r.first)
+	third.remove(t)
+	require.NoError(t, r.rest.GC(t.Context(), r.conflist), "GC with nothing valid")
+	left := []string{}
+	for _, line := range leftBehind(before, traces(t)) {
+		if r.forgets == nil || !r.forgets.MatchString(line) {
+			left = append(left, line)
+		}
+	}
+	assert.Empty(t, left, "left behind in the end")
+	assert.Empty(t, leftBehind(traces(t), before), "missing in the end")
+	r.assertNothingRecorded(t)
+}
+
+// enter attaches a new container.
+func (r *run) enter(t *testing.T, name string, a attachment) *scene {
+	t.Helper()
+	s := &scene{container: newContainer(t, name), attachment: a}
+	s.ContainerID, s.NetNS = s.name, s.netns
+	if s.IfName == "" {
+		s.IfName = "eth0"
+	}
+	result, err := r.adder.Add(t.Context(), r.conflist, s.attachment)
+	require.NoError(t, err, "ADD of %s", name)
+	require.FileExists(t, r.record(s))
+	text, err := json.Marshal(result)
+	require.NoError(t, err)
+	r.hear("ADD " + name + ": " + string(text))
+	s.result, err = current.NewResultFromResult(result)
+	require.NoError(t, err)
+	return s
+}
+
+func (r *run) record(s *scene) string {
+	return filepath.Join("/var/lib/cni/results", r.network+"-"+s.ContainerID+"-"+s.IfName)
+}
+
+// check expects CHECK to succeed.
+func (r *run) check(t *testing.T, s *scene) {
+	t.Helper()
+	err := r.rest.Check(t.Context(), r.conflist, s.attachment)
+	if r.tooOldForCheck {
+		require.ErrorIs(t, err, r.rest.CheckUnsupported())
+		return
+	}
+	require.NoError(t, err, "CHECK of %s", s.name)
+}
+
+// spoil expects CHECK to fail for every fault, and to succeed again once it is repaired.
+func (r *run) spoil(t *testing.T, s *scene) {
+	t.Helper()
+	for _, f := range r.faults {
+		f.spoil(t, s)
+		err := r.rest.Check(t.Context(), r.conflist, s.attachment)
+		require.Error(t, err, "CHECK after: %s", f.name)
+		r.hear("CHECK after " + f.name + ": " + pluginsWords(err))
+		if f.repair != nil {
+			f.repair(t, s)
+			r.check(t, s)
+		}
+	}
+}
+
+// assertGone asserts that nothing on the host names the attachment any more, and that its
+// container, if it is still there, has lost the interface.
+func (r *run) assertGone(t *testing.T, s *scene) {
+	t.Helper()
+	assert.NoFileExists(t, r.record(s))
+	for _, line := range traces(t) {
+		assert.NotContains(t, line, s.ContainerID)
+	}
+	if s.IfName != "lo" {
+		assert.NotContains(t, s.ip(t, "-br link show"), s.IfName, "in the container")
+	}
+}
+
+// assertNothingRecorded asserts that there are no files of the library's own.
+func (r *run) assertNothingRecorded(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"results", "pending"} {
+		files, err := os.ReadDir(filepath.Join("/var/lib/cni", dir))
+		if !errors.Is(err, fs.ErrNotExist) {
+			require.NoError(t, err)
+		}
+		assert.Empty(t, files, "in %s", dir)
+	}
+}
+
+func (r *run) hear(words string) {
+	r.heard.WriteString(random.ReplaceAllString(words, "~") + "\n")
+}
+
+// random matches what plugins invent anew each time.
+var random = regexp.MustCompile(`([0-9a-f]{2}:){5}[0-9a-f]{2}|veth[0-9a-f]{8}|(fe80:[0-9a-f:]+)`)
+
+// pluginsWords returns what the plugin itself said, without what a library puts around.
+func pluginsWords(err error) string {
+	if e := new(types.Error); errors.As(err, &e) {
+		return e.Error()
+	}
+	return err.Error()
+}
