@@ -1,0 +1,203 @@
+package invoke
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/cnikit/cnikit/internal/rawjson"
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// PluginError says why one run of one plugin failed. Its text is what the plugin
+// said, or what containernetworking/cni says in the plugin's place; everything
+// else is in the fields, in %+v (several lines, for people) and in LogValue (for
+// log/slog). Neither the request nor CNI_ARGS is ever part of any of them.
+//
+// errors.As finds the plugin's own *types.Error, errors.As and errors.Is also what
+// ended the process: *exec.ExitError, context.DeadlineExceeded, an fs.PathError.
+type PluginError struct {
+	Plugin      string // name of the plugin
+	Path        string // file that was run
+	Command     string // verb
+	Network     string
+	ContainerID string
+	IfName      string
+
+	Code    uint   // the plugin's error code; 0 when it gave none
+	Msg     string // what the plugin said, or what is said in its place
+	Details string
+
+	ExitCode int       // exit status; -1 when the process did not exit by itself
+	Signal   os.Signal // signal that ended the process, or nil
+	Stderr   string    // the last part of the plugin's standard error
+	Elapsed  time.Duration
+
+	// Err is the *types.Error behind the text, or the error of an Exec that runs
+	// no processes as it came.
+	Err error
+	// Cause is what ended the process, where that is known: the state it exited
+	// with, the context's error, or both, joined.
+	Cause error
+}
+
+// Error returns the text of Err.
+func (e *PluginError) Error() string {
+	if e.Err == nil {
+		return e.Msg
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *PluginError) Unwrap() error { return e.Err }
+
+// Is lets errors.Is look into Cause.
+func (e *PluginError) Is(target error) bool { return e.Cause != nil && errors.Is(e.Cause, target) }
+
+// As lets errors.As look into Cause.
+func (e *PluginError) As(target any) bool { return e.Cause != nil && errors.As(e.Cause, target) }
+
+// Retryable reports whether the plugin asked to be called again later (code 11 of
+// the specification).
+func (e *PluginError) Retryable() bool { return e.Code == types.ErrTryAgainLater }
+
+// Format writes the text, and for %+v one line for each field that is set.
+func (e *PluginError) Format(f fmt.State, verb rune) {
+	switch {
+	case verb == 'q':
+		fmt.Fprintf(f, "%q", e.Error())
+	case verb == 'v' && f.Flag('+'):
+		_, _ = io.WriteString(f, e.report())
+	default:
+		_, _ = io.WriteString(f, e.Error())
+	}
+}
+
+// report is the error for a person who has a broken node in front of him.
+func (e *PluginError) report() string {
+	var b strings.Builder
+	b.WriteString(e.Error())
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "\n    %-10s %s", name+":", value)
+		}
+	}
+	line("network", e.Network)
+	line("plugin", e.Plugin)
+	line("path", e.Path)
+	line("verb", e.Command)
+	line("container", e.ContainerID)
+	line("interface", e.IfName)
+	if e.Code != 0 {
+		line("code", fmt.Sprint(e.Code))
+	}
+	line("exit", e.exit())
+	if e.Elapsed > 0 {
+		line("elapsed", e.Elapsed.Round(time.Millisecond).String())
+	}
+	if e.Cause != nil {
+		line("cause", strings.ReplaceAll(e.Cause.Error(), "\n", "; "))
+	}
+	if text := strings.TrimRight(e.Stderr, "\n"); text != "" {
+		line("stderr", strings.ReplaceAll(text, "\n", "\n               "))
+	}
+	return b.String()
+}
+
+// exit describes the process's end in a few words.
+func (e *PluginError) exit() string {
+	switch {
+	case e.Signal != nil:
+		return "signal: " + e.Signal.String()
+	case e.ExitCode >= 0:
+		return fmt.Sprintf("status %d", e.ExitCode)
+	}
+	return ""
+}
+
+// LogValue returns the fields that are set as a group.
+func (e *PluginError) LogValue() slog.Value {
+	attrs := make([]slog.Attr, 0, 12)
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("msg", e.Error())
+	add("network", e.Network)
+	add("plugin", e.Plugin)
+	add("path", e.Path)
+	add("command", e.Command)
+	add("containerID", e.ContainerID)
+	add("ifname", e.IfName)
+	if e.Code != 0 {
+		attrs = append(attrs, slog.Uint64("code", uint64(e.Code)))
+	}
+	add("exit", e.exit())
+	if e.Elapsed > 0 {
+		attrs = append(attrs, slog.Duration("elapsed", e.Elapsed))
+	}
+	if e.Cause != nil {
+		add("cause", e.Cause.Error())
+	}
+	add("stderr", clip(e.Stderr, end))
+	return slog.GroupValue(attrs...)
+}
+
+// fail makes the PluginError of a failed call: the facts are err's, the names the
+// call's. An Exec may return the same error twice, so err itself is not touched.
+func (c *Call) fail(err error) *PluginError {
+	e := &PluginError{ExitCode: -1, Err: err, Msg: err.Error()}
+	var (
+		inner *PluginError
+		said  *types.Error
+		exit  *exec.ExitError
+	)
+	switch {
+	case errors.As(err, &inner):
+		*e = *inner
+		if error(inner) != err {
+			e.Err, e.Cause = err, nil // found through err
+		}
+	case errors.As(err, &said):
+		e.Code, e.Msg, e.Details = said.Code, said.Msg, said.Details
+	}
+	if inner == nil && errors.As(err, &exit) {
+		e.exited(exit.ProcessState)
+	}
+	e.name(c)
+	return e
+}
+
+// name fills in whom the call was for. What the call does not say is read from the
+// environment and the request.
+func (e *PluginError) name(c *Call) {
+	set := func(field *string, value string, or func() string) {
+		if value != "" {
+			*field = value
+		} else if *field == "" {
+			*field = or()
+		}
+	}
+	env := func(name string) func() string {
+		return func() string { return lookupEnv(c.Environ, name) }
+	}
+	empty := func() string { return "" }
+	set(&e.Plugin, c.Plugin, empty)
+	set(&e.Path, c.Path, empty)
+	set(&e.Command, c.Command, env("CNI_COMMAND"))
+	set(&e.ContainerID, c.ContainerID, env("CNI_CONTAINERID"))
+	set(&e.IfName, c.IfName, env("CNI_IFNAME"))
+	set(&e.Network, c.Network, func() string {
+		request, _ := rawjson.ParseObject(c.Stdin)
+		name, _ := request.Get("name")
+		text, _ := rawjson.String(name.Value)
+		return text
+	})
+}

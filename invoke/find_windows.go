@@ -1,0 +1,9 @@
+package invoke
+
+import "io/fs"
+
+// ExecutableFileExtensions are the endings that a plugin's binary may have beyond
+// the plugin's name, in the order in which they are tried.
+var ExecutableFileExtensions = []string{".exe", ""}
+
+func executable(fs.FileInfo) bool { return true }

@@ -1,0 +1,169 @@
+package invoke
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"time"
+)
+
+const (
+	// drainWait is how long others that hold a plugin's outputs may go on writing
+	// after the plugin has exited: long enough for the last program of a pipeline
+	// that the plugin's shell did not wait for.
+	drainWait = 100 * time.Millisecond
+	// killWait is how long a killed process is waited for. One that is stuck in
+	// the kernel is left to the background.
+	killWait = 500 * time.Millisecond
+)
+
+// process is one running plugin.
+type process struct {
+	cmd   *exec.Cmd
+	group bool // leads a process group of its own
+	grace time.Duration
+
+	stdin          *os.File // end to write to, or nil when all is written
+	stdout, stderr *reader
+
+	// dead is closed when the process has ended. On Linux it has not been reaped
+	// then, so that its number still is its group's and nobody else's.
+	dead chan struct{}
+	// release is closed when the process may be reaped, reaped when it has been.
+	release, reaped chan struct{}
+	waitErr         error // after reaped
+}
+
+// start starts the process with three pipes and the goroutines that serve them.
+func (p *process) start(r *run, stdin []byte) error {
+	var theirs [3]*os.File
+	closeAll := func(files ...*os.File) {
+		for _, f := range files {
+			if f != nil {
+				_ = f.Close()
+			}
+		}
+	}
+	defer func() { closeAll(theirs[:]...) }()
+	var err error
+	var outEnd, errEnd *os.File
+	if theirs[0], p.stdin, err = os.Pipe(); err != nil {
+		return err
+	}
+	if outEnd, theirs[1], err = os.Pipe(); err != nil {
+		closeAll(p.stdin)
+		return err
+	}
+	if errEnd, theirs[2], err = os.Pipe(); err != nil {
+		closeAll(p.stdin, outEnd)
+		return err
+	}
+	rest := stdin[writeReady(p.stdin, stdin):]
+	if len(rest) == 0 {
+		closeAll(p.stdin)
+		p.stdin = nil
+	}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1], theirs[2]
+	p.setGroup()
+	if err := p.cmd.Start(); err != nil {
+		closeAll(p.stdin, outEnd, errEnd)
+		return err
+	}
+	p.dead, p.release, p.reaped = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	p.stdout = newReader(outEnd, r.stdout.take)
+	p.stderr = newReader(errEnd, r.stderr.take)
+	go p.wait()
+	go p.stdout.loop()
+	go p.stderr.loop()
+	if p.stdin != nil {
+		go func() {
+			// A plugin may exit without reading its request.
+			_, _ = p.stdin.Write(rest)
+			_ = p.stdin.Close()
+		}()
+	}
+	r.started = true
+	return nil
+}
+
+// supervise returns when the process has ended, or has been told to and did not.
+func (p *process) supervise(ctx context.Context, r *run) {
+	r.stopped = p.watch(ctx)
+	drain := time.Now().Add(drainWait)
+	if r.stopped != nil {
+		r.left = !p.stop()
+		drain = time.Now()
+	}
+	close(p.release)
+	if !r.left {
+		<-p.reaped
+		r.waitErr = p.waitErr
+	}
+	p.stdout.hurry(drain)
+	p.stderr.hurry(drain)
+	p.stdout.close()
+	p.stderr.close()
+	if p.stdin != nil {
+		_ = p.stdin.Close()
+	}
+	r.stderr.flush()
+	if r.stopped == nil {
+		r.stopped = p.stdout.err
+	}
+}
+
+// watch returns nil when the process has ended, else why it has to be stopped.
+func (p *process) watch(ctx context.Context) error {
+	stdout := p.stdout.done
+	for {
+		select {
+		case <-p.dead:
+			return nil
+		case <-stdout:
+			if p.stdout.err != nil {
+				return p.stdout.err
+			}
+			stdout = nil // closed by the plugin, which goes on
+		case <-ctx.Done():
+			select {
+			case <-p.dead:
+				return nil // it was faster
+			default:
+				return ctxError(ctx)
+			}
+		}
+	}
+}
+
+// stop asks the process and its group to end, and after the grace period makes
+// them. It does not wait longer than the last of them takes, as far as that can be
+// seen: by the outputs, which all of them have got. It reports whether the process
+// has ended.
+func (p *process) stop() bool {
+	if p.grace > 0 {
+		p.terminate()
+		within(p.grace, p.dead, p.stdout.done, p.stderr.done)
+	}
+	p.kill()
+	return within(killWait, p.dead)
+}
+
+// within waits until all channels are closed, and reports false when that takes
+// longer than d.
+func within(d time.Duration, all ...<-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for _, c := range all {
+		select {
+		case <-c:
+			continue
+		default:
+		}
+		select {
+		case <-c:
+		case <-timer.C:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package invoke
+
+// wait waits for the process and reaps it. A signal to its group may come after
+// that: the number is free then only if the group is empty, and systems do not give
+// a number out again at once.
+func (p *process) wait() {
+	p.waitErr = p.cmd.Wait()
+	close(p.dead)
+	close(p.reaped)
+}

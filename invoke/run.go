@@ -1,0 +1,69 @@
+package invoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Call is one run of one plugin. Plugin, Network, ContainerID and IfName are there
+// to be named in errors and to observers; the plugin itself learns them from
+// Environ and Stdin.
+type Call struct {
+	Plugin      string // name, the type of the plugin configuration
+	Path        string // file to run, as an Exec's FindInPath gave it
+	Command     string // verb
+	Network     string
+	ContainerID string
+	IfName      string
+
+	// Stdin is the plugin's request: its configuration as the verb wants it.
+	Stdin []byte
+	// Environ is the plugin's whole environment; nil stands for the one of this
+	// process. It is never changed, the plugins of a chain share it.
+	Environ []string
+}
+
+// Run runs the plugin and returns what it wrote to standard output. A nil exec
+// runs a process.
+//
+// Any failure is a [*PluginError] with the fields of the call, whatever the Exec
+// returned: a plugin that says it failed and exits with status 0 has failed.
+func (c *Call) Run(ctx context.Context, exec Exec) ([]byte, error) {
+	start := time.Now()
+	reply, err := orDefault(exec).ExecPlugin(ctx, c.Path, c.Stdin, c.Environ)
+	elapsed := time.Since(start)
+	if err != nil {
+		failure := c.fail(err)
+		failure.Elapsed = elapsed
+		return nil, failure
+	}
+	if said := errorObject(reply); said != nil {
+		failure := c.fail(said)
+		failure.ExitCode = 0
+		failure.Cause = errors.New("the plugin printed an error and exited with status 0")
+		failure.Elapsed = elapsed
+		return nil, failure
+	}
+	return reply, nil
+}
+
+// Result runs the plugin and returns its result as [CheckResult] does for
+// cniVersion, the version of the configuration: JSON that can be recorded and be
+// the next plugin's prevResult. The error is a [*PluginError].
+func (c *Call) Result(ctx context.Context, exec Exec, cniVersion string) ([]byte, error) {
+	start := time.Now()
+	reply, err := c.Run(ctx, exec)
+	if err != nil {
+		return nil, err
+	}
+	result, err := CheckResult(reply, cniVersion)
+	if err != nil {
+		failure := c.fail(fmt.Errorf("plugin %q returned an invalid result: %w", c.Plugin, err))
+		failure.ExitCode = 0
+		failure.Elapsed = time.Since(start)
+		return nil, failure
+	}
+	return result, nil
+}
