@@ -1,0 +1,88 @@
+// Package docs holds the tests that keep the documents true as far as a test can.
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, name))
+	require.NoError(t, err)
+	return strings.ReplaceAll(string(data), "\r\n", "\n")
+}
+
+// TestDocumentedPathsExist looks for every file and directory of this project
+// that a document names, in a link or in `backticks`.
+func TestDocumentedPathsExist(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	quoted := regexp.MustCompile("`(\\.?[A-Za-z0-9_*-]+(?:/[A-Za-z0-9_.*-]+)*(?:/|\\.(?:go|md|mod|conf)))`")
+	for _, doc := range []string{"DIFFERENCES.md", "CHANGELOG.md"} {
+		t.Run(doc, func(t *testing.T) {
+			text := read(t, doc)
+			found := append(link.FindAllStringSubmatch(text, -1), quoted.FindAllStringSubmatch(text, -1)...)
+			for _, m := range found {
+				matches, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(m[1])))
+				require.NoError(t, err)
+				assert.NotEmpty(t, matches, "%s names %s, which is not there", doc, m[1])
+			}
+			if doc == "ARCHITECTURE.md" {
+				assert.NotEmpty(t, found)
+			}
+		})
+	}
+}
+
+// TestDifferencesHaveTests holds every row of DIFFERENCES.md to its form: a
+// number of its own, and a test that exists somewhere in the tree.
+func TestDifferencesHaveTests(t *testing.T) {
+	tests := testNames(t)
+	numbers := map[string]bool{}
+	name := regexp.MustCompile(`\b(?:Test|Fuzz|Example)[A-Z0-9_]\w*`)
+	for _, line := range strings.Split(read(t, "DIFFERENCES.md"), "\n") {
+		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, `\|`, "/"), "|"), "|")
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|--") || strings.TrimSpace(cells[0]) == "#" {
+			continue
+		}
+		if !assert.Len(t, cells, 7, "not seven cells: %s", line) {
+			continue
+		}
+		number := strings.TrimSpace(cells[0])
+		assert.False(t, numbers[number], "two rows have the number %s", number)
+		numbers[number] = true
+		named := name.FindAllString(cells[5], -1)
+		assert.NotEmpty(t, named, "row %s names no test", number)
+		for _, n := range named {
+			assert.True(t, tests[n], "row %s names %s, which is not there", number, n)
+		}
+	}
+	assert.NotEmpty(t, numbers)
+}
+
+// testNames returns the tests of all modules of this project.
+func testNames(t *testing.T) map[string]bool {
+	names := map[string]bool{}
+	fn := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for _, m := range fn.FindAllSubmatch(data, -1) {
+			names[string(m[1])] = true
+		}
+		return err
+	})
+	require.NoError(t, err)
+	return names
+}
