@@ -23,8 +23,6 @@ type process struct {
 	group bool // leads a process group of its own
 	grace time.Duration
 
-	terminate, kill func() // signal the group
-
 	stdin          *os.File // end to write to, or nil when all is written
 	stdout, stderr *reader
 
@@ -66,7 +64,7 @@ func (p *process) start(r *run, stdin []byte) error {
 		p.stdin = nil
 	}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1], theirs[2]
-	p.prepare()
+	p.setGroup()
 	if err := p.cmd.Start(); err != nil {
 		closeAll(p.stdin, outEnd, errEnd)
 		return err

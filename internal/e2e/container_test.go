@@ -19,8 +19,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience bounds one connection.
+// patience bounds one connection, and what the kernel does in its own time.
 const patience = 5 * time.Second
+
+// eventually asks until the answer is yes or patience ends, and returns the last answer.
+func eventually(done func() bool) bool {
+	for end := time.Now().Add(patience); !done(); {
+		if time.Now().After(end) {
+			return false
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return true
+}
 
 // A container is a network namespace with a name, as iproute2 makes them. That is all the
 // plugins know of a container.
@@ -35,10 +46,15 @@ func newContainer(t *testing.T, name string) *container {
 	c := &container{name: name, netns: "/run/netns/" + name}
 	command(t, "ip", "netns", "add", name)
 	t.Cleanup(func() { c.remove(t) })
+	// Nobody here has the same address twice, and detecting it takes a second each time.
+	c.inside(t, func() error {
+		return os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0o600)
+	})
 	return c
 }
 
-// remove removes the container's network namespace; once more does nothing.
+// remove removes the container's network namespace; once more does nothing. The kernel
+// takes the interfaces away a little later.
 func (c *container) remove(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(c.netns); err == nil {
@@ -96,24 +112,30 @@ func (c *container) inside(t *testing.T, f func() error) {
 func (c *container) serve(t *testing.T, port int) {
 	t.Helper()
 	c.inside(t, func() error {
-		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { listener.Close() })
-		go func() {
-			for {
-				conn, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				from := netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().Unmap()
-				fmt.Fprintf(conn, "%s %s", c.name, from)
-				conn.Close()
+		// One socket a family: what "tcp" means is found out once a process, and wrongly
+		// where the loopback interface is down.
+		for _, network := range []string{"tcp4", "tcp6"} {
+			listener, err := net.Listen(network, fmt.Sprintf(":%d", port))
+			if err != nil {
+				return err
 			}
-		}()
+			t.Cleanup(func() { listener.Close() })
+			go c.answer(listener)
+		}
 		return nil
 	})
+}
+
+func (c *container) answer(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		from := netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr()
+		fmt.Fprintf(conn, "%s %s", c.name, from)
+		conn.Close()
+	}
 }
 
 // ask connects from the container to address and returns what a container that serves
@@ -121,7 +143,7 @@ func (c *container) serve(t *testing.T, port int) {
 func (c *container) ask(t *testing.T, address string) (name string, from netip.Addr) {
 	t.Helper()
 	c.inside(t, func() (err error) {
-		name, from, err = ask(address)
+		name, from, err = ask(address, patience)
 		return err
 	})
 	return name, from
@@ -136,18 +158,28 @@ func assertReaches(t *testing.T, from *container, address, want string) {
 		assert.Equal(t, want, name, "who answers %s at %s", from.name, address)
 		return
 	}
-	name, _, err := ask(address)
+	name, _, err := ask(address, patience)
 	require.NoError(t, err)
 	assert.Equal(t, want, name, "who answers the host at %s", address)
 }
 
-func ask(address string) (name string, from netip.Addr, err error) {
-	conn, err := net.DialTimeout("tcp", address, patience)
+// assertCut asserts that the container reaches nobody at address.
+func (c *container) assertCut(t *testing.T, address string) {
+	t.Helper()
+	c.inside(t, func() error {
+		name, _, err := ask(address, time.Second/2)
+		assert.Error(t, err, "%s was answered by %q at %s", c.name, name, address)
+		return nil
+	})
+}
+
+func ask(address string, timeout time.Duration) (name string, from netip.Addr, err error) {
+	conn, err := net.DialTimeout("tcp", address, timeout)
 	if err != nil {
 		return "", netip.Addr{}, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return "", netip.Addr{}, err
 	}
 	answer, err := io.ReadAll(conn)

@@ -18,6 +18,9 @@ import (
 // binary, and for whoever has built them beforehand.
 const pluginsVar = "CNIKIT_E2E_PLUGINS"
 
+// pluginsDir returns the directory of the plugins, inside a sandbox.
+func pluginsDir() string { return os.Getenv(pluginsVar) }
+
 // builtPlugins returns the directory of the plugins, built once a run at most.
 func builtPlugins(t *testing.T) string {
 	t.Helper()
@@ -29,8 +32,8 @@ func builtPlugins(t *testing.T) string {
 	return dir
 }
 
-// buildPlugins brings the plugins of internal/testplugins up to date in a directory
-// that outlives the run, so that only the first build takes its time.
+// buildPlugins brings the plugins of internal/testplugins and our own flannel up to
+// date in a directory that outlives the run, so that only the first build takes its time.
 var buildPlugins = sync.OnceValues(func() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -49,10 +52,14 @@ var buildPlugins = sync.OnceValues(func() (string, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", fmt.Errorf("locking %s: %w", dir, err)
 	}
-	build := exec.Command("go", "-C", "../testplugins", "build", "-o", dir+"/", "tool")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", build, err, out)
+	for _, build := range []*exec.Cmd{
+		exec.Command("go", "-C", "../testplugins", "build", "-o", dir+"/", "tool"),
+		exec.Command("go", "build", "-o", dir+"/", "./flannel"),
+	} {
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w\n%s", build, err, out)
+		}
 	}
 	return dir, nil
 })

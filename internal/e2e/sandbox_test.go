@@ -48,11 +48,11 @@ func TestMain(m *testing.M) {
 // failure become t's, and what story returns there is returned here.
 //
 // The process of the copy is "the host" of the story; containers are further network
-// namespaces inside. plugins is the directory of the plugins.
-func sandbox(t *testing.T, p privilege, story func(t *testing.T, plugins string) string) string {
+// namespaces inside.
+func sandbox(t *testing.T, p privilege, story func(t *testing.T) string) string {
 	t.Helper()
 	if os.Getenv(insideVar) != "" {
-		report := story(t, os.Getenv(pluginsVar))
+		report := story(t)
 		require.NoError(t, os.WriteFile(os.Getenv(reportVar), []byte(report), 0o600))
 		return report
 	}
@@ -105,6 +105,17 @@ func unavailable(t *testing.T, format string, args ...any) {
 		require.NoError(t, os.WriteFile(file, []byte(reason), 0o600))
 	}
 	t.Skip(reason)
+}
+
+// needLinkKind skips a story on a kernel that makes no links of a kind; options go before
+// the kind.
+func needLinkKind(t *testing.T, kind string, options ...string) {
+	t.Helper()
+	args := append(append([]string{"link", "add", "name", "probe"}, options...), "type", kind)
+	if out, err := exec.CommandContext(t.Context(), "ip", args...).CombinedOutput(); err != nil {
+		unavailable(t, "this kernel makes no links of kind %s: %s", kind, out)
+	}
+	host(t, "ip link del probe")
 }
 
 // furnish gives a new sandbox what the plugins expect of a host: empty /run and /var/lib

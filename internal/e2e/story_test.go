@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,19 +40,15 @@ type story struct {
 	// faults are what is done to the first attachment, one after the other, and CHECK has to
 	// find.
 	faults []fault
-	// forgets matches the traces that the plugins themselves leave of an attachment whose
-	// network namespace is gone before its DEL.
-	forgets *regexp.Regexp
+	// statusFault is done to the host before there is any attachment; STATUS has to fail then
+	// with statusCode.
+	statusFault *fault
+	statusCode  uint
+	// forgets match the traces that the plugins themselves leave of an attachment whose
+	// network namespace is gone before its DEL. Each of them has to be seen.
+	forgets []*regexp.Regexp
 	// tooOldForCheck says that the list's version has no CHECK.
 	tooOldForCheck bool
-}
-
-// A fault spoils an attachment. Where repair is nil it stays spoiled, and the fault is the
-// last one of its story.
-type fault struct {
-	name   string
-	spoil  func(t *testing.T, s *scene)
-	repair func(t *testing.T, s *scene)
 }
 
 // A scene is one attachment of a story on stage.
@@ -74,48 +70,54 @@ func (s *scene) address(t *testing.T, v6 bool) netip.Addr {
 	return netip.Addr{}
 }
 
-// tell plays the story once with each library alone, and once with each one taking over
-// what the other one added, every time in a sandbox of its own. Every run has to go well,
-// and to be told the same by the plugins as the first one, the reference's.
-func (st *story) tell(t *testing.T) {
+// port returns where the attachment's first address of a family serves on a port.
+func (s *scene) port(t *testing.T, v6 bool, port uint16) string {
 	t.Helper()
-	t.Parallel()
-	told := ""
-	for _, c := range casts {
-		t.Run(c.name, func(t *testing.T) {
-			heard := sandbox(t, st.privilege, func(t *testing.T, plugins string) string {
-				for _, kind := range st.needs {
-					needLinkKind(t, kind)
-				}
-				if st.prepare != nil {
-					st.prepare(t)
-				}
-				st.warmUp(t, upstream(plugins))
-				r := &run{story: st, adder: c.adder(plugins), rest: c.rest(plugins)}
-				r.play(t)
-				return r.heard.String()
-			})
-			if told == "" {
-				told = heard
-			}
-			assert.Equal(t, told, heard, "what the plugins said, as against the reference")
-		})
-	}
+	return netip.AddrPortFrom(s.address(t, v6), port).String()
 }
 
-// casts say which library does what: one adds the attachments, the other one does the
-// rest. The reference comes first.
-var casts = []struct {
-	name        string
-	adder, rest func(plugins string) library
-}{
-	{"upstream", upstream, upstream},
+// mac returns the hardware address of the attachment's interface.
+func (s *scene) mac(t *testing.T) string {
+	t.Helper()
+	fields := strings.Fields(s.ip(t, "-br link show dev "+s.IfName))
+	return fields[2]
+}
+
+// hostInterface returns the name of the interface on the host that is the other end of the
+// attachment's.
+func (s *scene) hostInterface(t *testing.T) string {
+	t.Helper()
+	for _, i := range s.result.Interfaces {
+		if i.Sandbox == "" && strings.HasPrefix(i.Name, "veth") {
+			return i.Name
+		}
+	}
+	require.Fail(t, "the result has no interface of the host's")
+	return ""
+}
+
+// tell plays the story with every cast.
+func (st *story) tell(t *testing.T) {
+	t.Helper()
+	perform(t, st.privilege, func(t *testing.T, adder, rest library) string {
+		for _, kind := range st.needs {
+			needLinkKind(t, kind)
+		}
+		if st.prepare != nil {
+			st.prepare(t)
+		}
+		st.warmUp(t)
+		r := &run{story: st, adder: adder, rest: rest}
+		r.play(t)
+		return r.heard.String()
+	})
 }
 
 // warmUp attaches a container and detaches it, with the reference, so that everything
 // plugins never remove (bridges, empty chains) is there before a run looks at the host.
-func (st *story) warmUp(t *testing.T, lib library) {
+func (st *story) warmUp(t *testing.T) {
 	t.Helper()
+	lib := upstream(pluginsDir())
 	c := newContainer(t, "warm")
 	a := st.first
 	a.ContainerID, a.NetNS, a.IfName = c.name, c.netns, "eth0"
@@ -123,14 +125,6 @@ func (st *story) warmUp(t *testing.T, lib library) {
 	require.NoError(t, err, "warming up: ADD")
 	require.NoError(t, lib.Del(t.Context(), st.conflist, a), "warming up: DEL")
 	c.remove(t)
-}
-
-func needLinkKind(t *testing.T, kind string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "ip", "link", "add", "probe", "type", kind).CombinedOutput(); err != nil {
-		unavailable(t, "this kernel makes no links of kind %s: %s", kind, out)
-	}
-	host(t, "ip link del probe")
 }
 
 // A run is a story played once.
@@ -152,7 +146,7 @@ func (r *run) play(t *testing.T) {
 	before := traces(t)
 	_, err := r.rest.Validate(t.Context(), r.conflist)
 	require.NoError(t, err, "validate")
-	require.NoError(t, r.rest.Status(t.Context(), r.conflist), "STATUS")
+	r.status(t)
 
 	first, second := r.enter(t, "first", r.first), r.enter(t, "second", r.second)
 	if r.connected != nil {
@@ -187,14 +181,19 @@ func (r *run) play(t *testing.T) {
 	third := r.enter(t, "third", r.first)
 	third.remove(t)
 	require.NoError(t, r.rest.GC(t.Context(), r.conflist), "GC with nothing valid")
-	left := []string{}
-	for _, line := range leftBehind(before, traces(t)) {
-		if r.forgets == nil || !r.forgets.MatchString(line) {
-			left = append(left, line)
+	var now, left []string
+	eventually(func() bool { // the kernel takes its time over the third one's links
+		now = traces(t)
+		left = leftBehind(before, now)
+		for _, quirk := range r.forgets {
+			all := len(left)
+			left = slices.DeleteFunc(left, quirk.MatchString)
+			assert.Less(t, len(left), all, "the plugins no longer leave %s", quirk)
 		}
-	}
+		return len(left) == 0
+	})
 	assert.Empty(t, left, "left behind in the end")
-	assert.Empty(t, leftBehind(traces(t), before), "missing in the end")
+	assert.Empty(t, leftBehind(now, before), "missing in the end")
 	r.assertNothingRecorded(t)
 }
 
@@ -219,6 +218,21 @@ func (r *run) enter(t *testing.T, name string, a attachment) *scene {
 
 func (r *run) record(s *scene) string {
 	return filepath.Join("/var/lib/cni/results", r.network+"-"+s.ContainerID+"-"+s.IfName)
+}
+
+// status expects STATUS to succeed, and to fail while the host is spoiled for it.
+func (r *run) status(t *testing.T) {
+	t.Helper()
+	if f := r.statusFault; f != nil {
+		f.spoil(t, nil)
+		err := r.rest.Status(t.Context(), r.conflist)
+		said := new(types.Error)
+		require.ErrorAs(t, err, &said, "STATUS after: %s", f.name)
+		assert.Equal(t, r.statusCode, said.Code)
+		r.hear("STATUS after " + f.name + ": " + said.Error())
+		f.repair(t, nil)
+	}
+	require.NoError(t, r.rest.Status(t.Context(), r.conflist), "STATUS")
 }
 
 // check expects CHECK to succeed.
