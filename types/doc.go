@@ -1,0 +1,10 @@
+// Package types has the data that runtimes and plugins of the Container Network
+// Interface exchange.
+//
+// The data types of the specification are containernetworking/cni's own, by
+// alias: a [Result], an [Error] or a [PluginConf] from here goes into any code
+// that takes that package's, and back. Every identifier that it exports is here.
+//
+// [ValidateContainerID], [ValidateNetworkName] and [ValidateInterfaceName] hold
+// names against the specification, section 2.
+package types

@@ -1,0 +1,104 @@
+package types
+
+import (
+	"net"
+	"reflect"
+
+	cnitypes "github.com/containernetworking/cni/pkg/types"
+)
+
+// The data of the specification. These are containernetworking/cni's own types.
+type (
+	// Result is what a plugin reports about an attachment, in one version of the
+	// specification.
+	Result = cnitypes.Result
+
+	// Error is what a plugin writes to its output when it fails. Its Code is one of
+	// the Err constants or, from 100 on, the plugin's own.
+	Error = cnitypes.Error
+
+	// PluginConf is the configuration of one plugin, as far as the specification
+	// gives its members a meaning.
+	PluginConf = cnitypes.PluginConf
+
+	// NetConf is the former name of [PluginConf].
+	NetConf = cnitypes.NetConf
+
+	// NetConfList is the configuration of a network: a list of plugins.
+	NetConfList = cnitypes.NetConfList
+
+	// IPAM names the plugin that another plugin delegates addresses to.
+	IPAM = cnitypes.IPAM
+
+	// DNS is a resolver's configuration.
+	DNS = cnitypes.DNS
+
+	// Route is one route of a result.
+	Route = cnitypes.Route
+
+	// IPNet is a net.IPNet that is an address with prefix length in JSON, and that
+	// keeps the address's host bits.
+	IPNet = cnitypes.IPNet
+
+	// GCAttachment names an attachment that a GC must leave alone.
+	GCAttachment = cnitypes.GCAttachment
+)
+
+// What a plugin reads CNI_ARGS with. A runtime writes them with [CNIArgs].
+type (
+	// CommonArgs is embedded in the struct that [LoadArgs] fills.
+	CommonArgs = cnitypes.CommonArgs
+
+	// UnmarshallableBool is a bool that [LoadArgs] can set.
+	UnmarshallableBool = cnitypes.UnmarshallableBool
+
+	// UnmarshallableString is a string that [LoadArgs] can set.
+	UnmarshallableString = cnitypes.UnmarshallableString
+
+	// UnmarshalableArgsError says that a field of the struct given to [LoadArgs]
+	// cannot be set.
+	UnmarshalableArgsError = cnitypes.UnmarshalableArgsError
+)
+
+// The codes of an [Error]: specification, section 5. A plugin's own start at 100.
+const (
+	ErrUnknown                     = cnitypes.ErrUnknown
+	ErrIncompatibleCNIVersion      = cnitypes.ErrIncompatibleCNIVersion
+	ErrUnsupportedField            = cnitypes.ErrUnsupportedField
+	ErrUnknownContainer            = cnitypes.ErrUnknownContainer
+	ErrInvalidEnvironmentVariables = cnitypes.ErrInvalidEnvironmentVariables
+	ErrIOFailure                   = cnitypes.ErrIOFailure
+	ErrDecodingFailure             = cnitypes.ErrDecodingFailure
+	ErrInvalidNetworkConfig        = cnitypes.ErrInvalidNetworkConfig
+	ErrInvalidNetNS                = cnitypes.ErrInvalidNetNS
+	ErrTryAgainLater               = cnitypes.ErrTryAgainLater
+	ErrPluginNotAvailable          = cnitypes.ErrPluginNotAvailable
+	ErrLimitedConnectivity         = cnitypes.ErrLimitedConnectivity
+	ErrInternal                    = cnitypes.ErrInternal
+)
+
+// NewError returns an [Error] of these parts.
+func NewError(code uint, msg, details string) *Error {
+	return cnitypes.NewError(code, msg, details)
+}
+
+// ParseCIDR is net.ParseCIDR, but what it returns keeps the host bits of the
+// address.
+func ParseCIDR(s string) (*net.IPNet, error) { return cnitypes.ParseCIDR(s) }
+
+// PrintResult converts result to a version and prints it to standard output. It
+// is for plugins.
+func PrintResult(result Result, version string) error {
+	return cnitypes.PrintResult(result, version)
+}
+
+// LoadArgs sets the fields of the struct that container points to from the text
+// of CNI_ARGS. It is for plugins.
+func LoadArgs(args string, container interface{}) error {
+	return cnitypes.LoadArgs(args, container)
+}
+
+// GetKeyField returns the field of the struct that v points to by its name.
+func GetKeyField(keyString string, v reflect.Value) reflect.Value {
+	return cnitypes.GetKeyField(keyString, v)
+}
