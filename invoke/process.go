@@ -23,6 +23,8 @@ type process struct {
 	group bool // leads a process group of its own
 	grace time.Duration
 
+	terminate, kill func() // signal the group
+
 	stdin          *os.File // end to write to, or nil when all is written
 	stdout, stderr *reader
 
@@ -64,7 +66,7 @@ func (p *process) start(r *run, stdin []byte) error {
 		p.stdin = nil
 	}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1], theirs[2]
-	p.setGroup()
+	p.prepare()
 	if err := p.cmd.Start(); err != nil {
 		closeAll(p.stdin, outEnd, errEnd)
 		return err

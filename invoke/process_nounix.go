@@ -7,9 +7,10 @@ import "os"
 // Systems other than Unix have no process groups and no signal that asks a process
 // to end: a plugin whose context ends is killed at once, and what it started stays.
 
-func (p *process) setGroup()  {}
-func (p *process) terminate() { p.kill() }
-func (p *process) kill()      { _ = p.cmd.Process.Kill() }
+func (p *process) prepare() {
+	p.kill = func() { _ = p.cmd.Process.Kill() }
+	p.terminate = p.kill
+}
 
 func signalOf(*os.ProcessState) os.Signal { return nil }
 

@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// setGroup makes the process the leader of a group, unless Prepare has made it the
+// prepare makes the process the leader of a group, unless Prepare has made it the
 // leader of a session, which leads a group too.
-func (p *process) setGroup() {
+func (p *process) prepare() {
+	p.terminate = func() { p.signal(syscall.SIGTERM) }
+	p.kill = func() { p.signal(syscall.SIGKILL) }
 	if !p.group {
 		return
 	}
@@ -22,20 +24,19 @@ func (p *process) setGroup() {
 	p.cmd.SysProcAttr = attr
 }
 
-// terminate asks the process, and its group, to end.
-func (p *process) terminate() { p.signal(syscall.SIGTERM) }
-
-// kill ends the process, and its group.
-func (p *process) kill() { p.signal(syscall.SIGKILL) }
-
+// signal sends sig to the group. The process gets it too where it has left the
+// group. What cannot be signalled is not waited for in vain: the callers' patience
+// is limited.
 func (p *process) signal(sig syscall.Signal) {
-	// An error means that nobody is left, or that a set-user-ID program is not ours
-	// to signal; it is not waited for in vain either way.
-	if p.group {
-		_ = syscall.Kill(-p.cmd.Process.Pid, sig)
-	} else {
+	pid := p.cmd.Process.Pid
+	if !p.group || syscall.Kill(-pid, sig) != nil || leftGroup(pid) {
 		_ = p.cmd.Process.Signal(sig)
 	}
+}
+
+func leftGroup(pid int) bool {
+	pgid, err := syscall.Getpgid(pid)
+	return err == nil && pgid != pid
 }
 
 func signalOf(state *os.ProcessState) os.Signal {

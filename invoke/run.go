@@ -23,6 +23,9 @@ type Call struct {
 	// Environ is the plugin's whole environment; nil stands for the one of this
 	// process. It is never changed, the plugins of a chain share it.
 	Environ []string
+
+	// Observer is told about the run; nil is nobody.
+	Observer *Observer
 }
 
 // Run runs the plugin and returns what it wrote to standard output. A nil exec
@@ -31,39 +34,47 @@ type Call struct {
 // Any failure is a [*PluginError] with the fields of the call, whatever the Exec
 // returned: a plugin that says it failed and exits with status 0 has failed.
 func (c *Call) Run(ctx context.Context, exec Exec) ([]byte, error) {
-	start := time.Now()
-	reply, err := orDefault(exec).ExecPlugin(ctx, c.Path, c.Stdin, c.Environ)
-	elapsed := time.Since(start)
-	if err != nil {
-		failure := c.fail(err)
-		failure.Elapsed = elapsed
-		return nil, failure
-	}
-	if said := errorObject(reply); said != nil {
-		failure := c.fail(said)
-		failure.ExitCode = 0
-		failure.Cause = errors.New("the plugin printed an error and exited with status 0")
-		failure.Elapsed = elapsed
-		return nil, failure
-	}
-	return reply, nil
+	return c.run(ctx, exec, nil)
 }
 
 // Result runs the plugin and returns its result as [CheckResult] does for
 // cniVersion, the version of the configuration: JSON that can be recorded and be
 // the next plugin's prevResult. The error is a [*PluginError].
 func (c *Call) Result(ctx context.Context, exec Exec, cniVersion string) ([]byte, error) {
-	start := time.Now()
-	reply, err := c.Run(ctx, exec)
-	if err != nil {
-		return nil, err
+	return c.run(ctx, exec, func(reply []byte) ([]byte, error) { return CheckResult(reply, cniVersion) })
+}
+
+// run is the one place where plugins are run. check, where it is not nil, makes a
+// result of the reply.
+func (c *Call) run(ctx context.Context, exec Exec, check func([]byte) ([]byte, error)) ([]byte, error) {
+	if o := observerOf(ctx, c.Observer); o != nil {
+		return c.observe(ctx, o, func(ctx context.Context, c *Call) ([]byte, error) {
+			return c.once(ctx, exec, check)
+		})
 	}
-	result, err := CheckResult(reply, cniVersion)
+	return c.once(ctx, exec, check)
+}
+
+func (c *Call) once(ctx context.Context, exec Exec, check func([]byte) ([]byte, error)) ([]byte, error) {
+	start := time.Now()
+	reply, err := orDefault(exec).ExecPlugin(ctx, c.Path, c.Stdin, c.Environ)
 	if err != nil {
-		failure := c.fail(fmt.Errorf("plugin %q returned an invalid result: %w", c.Plugin, err))
-		failure.ExitCode = 0
+		failure := c.fail(err)
 		failure.Elapsed = time.Since(start)
 		return nil, failure
 	}
-	return result, nil
+	var cause error
+	if said := errorObject(reply); said != nil {
+		err, cause = said, errors.New("the plugin printed an error and exited with status 0")
+	} else if check != nil {
+		if reply, err = check(reply); err != nil {
+			err = fmt.Errorf("plugin %q returned an invalid result: %w", c.Plugin, err)
+		}
+	}
+	if err != nil {
+		failure := c.fail(err)
+		failure.ExitCode, failure.Cause, failure.Elapsed = 0, cause, time.Since(start)
+		return nil, failure
+	}
+	return reply, nil
 }

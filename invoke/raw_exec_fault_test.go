@@ -1,0 +1,434 @@
+//go:build unix
+
+package invoke_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/invoke"
+)
+
+// prompt tells a call that comes back from one that hangs. It is far above what a
+// loaded machine needs and far below what the plugins of these tests sleep.
+const prompt = 20 * time.Second
+
+// faultRun is how a plugin ended whose context had ended.
+type faultRun struct {
+	out     []byte
+	err     error
+	failed  *invoke.PluginError
+	elapsed time.Duration
+	stderr  string
+}
+
+// runUntilReady runs the script and ends the context when it prints "ready" to
+// standard error. The cause is context.Canceled.
+func runUntilReady(t *testing.T, e *invoke.RawExec, path string) faultRun {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var stderr bytes.Buffer
+	e.Stderr = writerFunc(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte("ready")) {
+			cancel()
+		}
+		return stderr.Write(p)
+	})
+	start := time.Now()
+	out, err := e.ExecPlugin(ctx, path, nil, nil)
+	r := faultRun{out: out, err: err, elapsed: time.Since(start), stderr: stderr.String()}
+	require.Less(t, r.elapsed, prompt)
+	require.ErrorAs(t, err, &r.failed)
+	assert.ErrorIs(t, err, context.Canceled)
+	return r
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// alive reports whether a process runs; one that only waits to be reaped does not.
+func alive(pid int) bool {
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
+		return !strings.Contains(string(stat), ") Z ")
+	}
+	return runtime.GOOS != "linux" && syscall.Kill(pid, 0) == nil
+}
+
+func pidIn(t *testing.T, file string) int {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	return pid
+}
+
+func assertGone(t *testing.T, pid int) {
+	t.Helper()
+	assert.Eventually(t, func() bool { return !alive(pid) }, prompt, time.Millisecond, "process %d is still there", pid)
+}
+
+// fifo makes a named pipe: a shell that opens it waits without a child.
+func fifo(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fifo")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	return path
+}
+
+func TestDeadlineWithGrandchildHoldingStdout(t *testing.T) {
+	t.Parallel()
+	pid := filepath.Join(t.TempDir(), "pid")
+	r := runUntilReady(t, &invoke.RawExec{Grace: time.Minute},
+		script(t, `sleep 300 & echo $! > `+pid+`; echo ready >&2; wait`))
+	assertGone(t, pidIn(t, pid))
+	assert.Equal(t, syscall.SIGTERM, r.failed.Signal)
+	assert.EqualError(t, r.err, `netplugin failed: "ready\n": context canceled (signal: terminated)`)
+}
+
+func TestDeadlineWithGrandchildThatIgnoresSIGTERM(t *testing.T) {
+	t.Parallel()
+	pid := filepath.Join(t.TempDir(), "pid")
+	r := runUntilReady(t, &invoke.RawExec{Grace: 300 * time.Millisecond},
+		script(t, `sh -c 'trap "" TERM; echo $$ > `+pid+`; echo ready >&2; sleep 300' & wait`))
+	assertGone(t, pidIn(t, pid))
+	assert.GreaterOrEqual(t, r.elapsed, 300*time.Millisecond, "the grandchild has the grace period too")
+}
+
+func TestDeadlineWithChildThatIgnoresSIGTERM(t *testing.T) {
+	t.Parallel()
+	r := runUntilReady(t, &invoke.RawExec{Grace: 100 * time.Millisecond},
+		script(t, `trap "" TERM; echo ready >&2; while :; do sleep 1; done`))
+	assert.Equal(t, syscall.SIGKILL, r.failed.Signal)
+	assert.Equal(t, -1, r.failed.ExitCode)
+}
+
+func TestDeadlineWithoutGrace(t *testing.T) {
+	t.Parallel()
+	r := runUntilReady(t, &invoke.RawExec{Grace: -1}, script(t, `echo ready >&2; sleep 300`))
+	assert.Equal(t, syscall.SIGKILL, r.failed.Signal)
+}
+
+func TestSIGTERMTrapCleansUpInTime(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "cleaned")
+	r := runUntilReady(t, &invoke.RawExec{Grace: time.Minute}, script(t,
+		`trap 'echo > `+file+`; echo "{\"code\": 100, \"msg\": \"rolled back\"}"; exit 4' TERM; echo ready >&2; read x < `+fifo(t)))
+	assert.FileExists(t, file)
+	assert.Equal(t, 4, r.failed.ExitCode)
+	assert.EqualError(t, r.err, "rolled back")
+	assert.EqualValues(t, 100, r.failed.Code)
+}
+
+// A plugin that answers SIGTERM by finishing has been stopped all the same: nobody
+// knows what it left undone.
+func TestSuccessAfterSIGTERMIsAnError(t *testing.T) {
+	t.Parallel()
+	r := runUntilReady(t, &invoke.RawExec{Grace: time.Minute},
+		script(t, `trap 'exit 0' TERM; echo ready >&2; read x < `+fifo(t)))
+	assert.Equal(t, 0, r.failed.ExitCode)
+	assert.Nil(t, r.out)
+}
+
+func TestDeadlineText(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 100*time.Millisecond, errors.New("the pod is gone"))
+	defer cancel()
+	_, err := new(invoke.RawExec).ExecPlugin(ctx, script(t, `sleep 300`), nil, nil)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.EqualError(t, err, "netplugin failed with no error message: context deadline exceeded: the pod is gone (signal: terminated)")
+}
+
+func TestContextThatHasEndedRunsNothing(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	file := filepath.Join(t.TempDir(), "ran")
+	_, err := new(invoke.RawExec).ExecPlugin(ctx, script(t, `echo > `+file), nil, nil)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.EqualError(t, err, "netplugin failed with no error message: context canceled")
+	assert.NoFileExists(t, file)
+}
+
+func TestBackgroundChildHoldsOutputs(t *testing.T) {
+	for _, status := range []int{0, 1} {
+		t.Run(fmt.Sprintf("exit %d", status), func(t *testing.T) {
+			t.Parallel()
+			pid := filepath.Join(t.TempDir(), "pid")
+			path := script(t, `sleep 300 & echo $! > `+pid+`; printf result; printf note >&2; exit `+strconv.Itoa(status))
+			start := time.Now()
+			var stderr bytes.Buffer
+			out, err := (&invoke.RawExec{Stderr: &stderr}).ExecPlugin(context.Background(), path, nil, nil)
+			assert.Less(t, time.Since(start), prompt)
+			assert.Equal(t, "note", stderr.String())
+			if status == 0 {
+				require.NoError(t, err)
+				assert.Equal(t, "result", string(out))
+			} else {
+				assert.ErrorContains(t, err, `"result"`)
+			}
+			background := pidIn(t, pid)
+			assert.True(t, alive(background), "what a plugin leaves behind on purpose stays")
+			_ = syscall.Kill(background, syscall.SIGKILL)
+		})
+	}
+}
+
+// The result of a pipeline may come from a program that the shell did not wait for.
+func TestLastWriterMayBeLateByAMoment(t *testing.T) {
+	t.Parallel()
+	out, err := new(invoke.RawExec).ExecPlugin(context.Background(), script(t, `(sleep 0.02; echo late) &`), nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "late\n", string(out))
+}
+
+func TestStdoutFlood(t *testing.T) {
+	path := script(t, `exec head -c 268435456 /dev/zero`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := new(invoke.RawExec).ExecPlugin(context.Background(), path, nil, nil)
+	runtime.ReadMemStats(&after)
+	assert.ErrorContains(t, err, "netplugin failed: more than 16777216 bytes on standard output")
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(128<<20))
+
+	out, err := (&invoke.RawExec{MaxStdout: 5}).ExecPlugin(context.Background(), script(t, `printf 12345`), nil, nil)
+	require.NoError(t, err, "the bound itself is allowed")
+	assert.Equal(t, "12345", string(out))
+	_, err = (&invoke.RawExec{MaxStdout: 4}).ExecPlugin(context.Background(), script(t, `printf 12345`), nil, nil)
+	assert.ErrorContains(t, err, "more than 4 bytes")
+}
+
+func TestStderrFlood(t *testing.T) {
+	path := script(t, `head -c 268435455 /dev/zero >&2; printf x >&2; exit 1`)
+	total, last := 0, byte(0)
+	count := writerFunc(func(p []byte) (int, error) {
+		total += len(p)
+		last = p[len(p)-1]
+		return len(p), nil
+	})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := (&invoke.RawExec{Stderr: count}).ExecPlugin(context.Background(), path, nil, nil)
+	runtime.ReadMemStats(&after)
+	assert.Equal(t, 268435456, total, "all of it is forwarded")
+	assert.Equal(t, byte('x'), last)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
+	var failed *invoke.PluginError
+	require.ErrorAs(t, err, &failed)
+	assert.Less(t, len(failed.Stderr), 100<<10)
+	assert.True(t, strings.HasSuffix(failed.Stderr, "x"))
+	assert.Less(t, len(err.Error()), 5<<10, "errors quote little")
+	assert.ErrorContains(t, err, "exit status 1")
+}
+
+func TestStderrIsForwardedLive(t *testing.T) {
+	t.Parallel()
+	gate := fifo(t)
+	seen := make(chan string, 10)
+	e := &invoke.RawExec{Stderr: writerFunc(func(p []byte) (int, error) {
+		seen <- string(p)
+		return len(p), nil
+	})}
+	done := make(chan error, 1)
+	go func() {
+		_, err := e.ExecPlugin(context.Background(), script(t, `echo first >&2; read x < `+gate+`; printf second >&2; exit 1`), nil, nil)
+		done <- err
+	}()
+	assert.Equal(t, "first\n", <-seen, "while the plugin still runs")
+	require.NoError(t, os.WriteFile(gate, []byte("x\n"), 0))
+	assert.Equal(t, "second", <-seen)
+	assert.EqualError(t, <-done, `netplugin failed: "first\nsecond": exit status 1`)
+}
+
+func TestReopenedOutputsLoseNothing(t *testing.T) {
+	if _, err := os.Stat("/dev/stdout"); err != nil {
+		t.Skip("no /dev/stdout")
+	}
+	t.Parallel()
+	var stderr bytes.Buffer
+	out, err := (&invoke.RawExec{Stderr: &stderr}).ExecPlugin(context.Background(),
+		script(t, `echo 1; echo 2 > /dev/stdout; echo 3; echo a >&2; echo b > /dev/stderr; echo c >&2`), nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "1\n2\n3\n", string(out))
+	assert.Equal(t, "a\nb\nc\n", stderr.String())
+}
+
+func TestStdin(t *testing.T) {
+	big := bytes.Repeat([]byte("0123456789abcdef"), 256<<10) // 4 MiB
+	tests := []struct {
+		name, script, want string
+	}{
+		{"read", `wc -c | tr -d ' '`, "4194304\n"},
+		{"not read", `echo ok`, "ok\n"},
+		{"closed", `exec <&-; echo ok`, "ok\n"},
+		{"held by a background child", `sleep 300 >/dev/null 2>&1 & echo $!`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := new(invoke.RawExec).ExecPlugin(context.Background(), script(t, tt.script), big, nil)
+			require.NoError(t, err)
+			if tt.want != "" {
+				assert.Equal(t, tt.want, string(out))
+				return
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+			require.NoError(t, err)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		})
+	}
+	t.Run("not read by a plugin that fails", func(t *testing.T) {
+		_, err := new(invoke.RawExec).ExecPlugin(context.Background(), script(t, `exit 1`), big, nil)
+		assert.EqualError(t, err, "netplugin failed with no error message: exit status 1", "and nothing about a broken pipe")
+	})
+}
+
+// busy copies a script and keeps the copy open for writing.
+func busy(t *testing.T) (path string, release func()) {
+	t.Helper()
+	text, err := os.ReadFile(script(t, `echo ok`))
+	require.NoError(t, err)
+	path = filepath.Join(t.TempDir(), "busy")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
+	require.NoError(t, err)
+	_, err = f.Write(text)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	return path, func() { _ = f.Close() }
+}
+
+func TestTextFileBusyForThreeSeconds(t *testing.T) {
+	t.Parallel()
+	path, release := busy(t)
+	time.AfterFunc(3*time.Second, release)
+	out, err := new(invoke.RawExec).ExecPlugin(context.Background(), path, nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "ok\n", string(out))
+}
+
+func TestTextFileBusyForEver(t *testing.T) {
+	t.Parallel()
+	path, _ := busy(t)
+	tries := 0
+	e := &invoke.RawExec{Prepare: func(*exec.Cmd) { tries++ }}
+	_, err := e.ExecPlugin(context.Background(), path, nil, nil)
+	assert.ErrorContains(t, err, path)
+	assert.ErrorContains(t, err, "text file busy")
+	assert.ErrorIs(t, err, syscall.ETXTBSY)
+	assert.Greater(t, tries, 10)
+}
+
+func TestTextFileBusyListensToContext(t *testing.T) {
+	t.Parallel()
+	path, _ := busy(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &invoke.RawExec{Prepare: func(*exec.Cmd) { cancel() }}
+	_, err := e.ExecPlugin(ctx, path, nil, nil)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.ErrorIs(t, err, syscall.ETXTBSY)
+	assert.ErrorContains(t, err, "text file busy")
+}
+
+func TestPluginsThatCannotBeStarted(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), mode))
+		return path
+	}
+	link := filepath.Join(dir, "dangling")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nowhere"), link))
+	tests := []struct {
+		name, path, want string
+		environ          []string
+	}{
+		{"missing", filepath.Join(dir, "missing"), "no such file", nil},
+		{"dangling link", link, "no such file", nil},
+		{"directory", dir, "it is a directory", nil},
+		{"not executable", file("plain", "#!/bin/sh\n", 0o644), "the file is not executable", nil},
+		{"bad ELF", file("elf", "\x7fELF nonsense", 0o755), "neither a program for " + runtime.GOOS, nil},
+		{"no shebang", file("text", "echo hello\n", 0o755), "nor a script that begins with #!", nil},
+		{"empty file", file("empty", "", 0o755), "nor a script that begins with #!", nil},
+		{"missing interpreter", file("interp", "#!/no/such/shell\n", 0o755), "the interpreter or loader that it names is not", nil},
+		{"NUL in path", dir + "/a\x00b", `a\x00b" has a NUL byte`, nil},
+		{"NUL in environment", file("ok", "#!/bin/sh\n", 0o755), `environment variable "CNI_ARGS" has a NUL byte`, []string{"CNI_ARGS=a\x00secret"}},
+		{"bare name", "sh", `plugin path "sh" names no directory`, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := new(invoke.RawExec).ExecPlugin(context.Background(), tt.path, nil, tt.environ)
+			require.ErrorContains(t, err, "netplugin failed with no error message: ")
+			assert.ErrorContains(t, err, tt.want)
+			assert.NotContains(t, err.Error(), "secret")
+			var failed *invoke.PluginError
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, tt.path, failed.Path)
+			assert.Equal(t, -1, failed.ExitCode)
+		})
+	}
+}
+
+func TestNilEnvironmentIsInherited(t *testing.T) {
+	t.Setenv("CNIKIT_TEST_INHERITED", "yes")
+	path := script(t, `echo "$CNIKIT_TEST_INHERITED"`)
+	out, err := new(invoke.RawExec).ExecPlugin(context.Background(), path, nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "yes\n", string(out))
+	out, err = new(invoke.RawExec).ExecPlugin(context.Background(), path, nil, []string{})
+	require.NoError(t, err)
+	assert.Equal(t, "\n", string(out), "an empty environment is empty")
+}
+
+func TestPrepare(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	e := &invoke.RawExec{Prepare: func(c *exec.Cmd) {
+		c.Dir = dir
+		c.Env = []string{"A=b"}
+		c.Stdout = io.Discard // ours wins
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	}}
+	out, err := e.ExecPlugin(context.Background(), script(t, `/bin/pwd; echo $A`), nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, dir+"\nb\n", string(out))
+}
+
+func TestProcessGroup(t *testing.T) {
+	t.Parallel()
+	path := script(t, `ps -o pgid= -p $$ | tr -d ' '; echo $$`)
+	if _, err := exec.LookPath("ps"); err != nil {
+		path = script(t, `cut -d' ' -f5 /proc/$$/stat; echo $$`)
+	}
+	group := func(e *invoke.RawExec) (pgid, pid string) {
+		out, err := e.ExecPlugin(context.Background(), path, nil, nil)
+		require.NoError(t, err)
+		words := strings.Fields(string(out))
+		require.Len(t, words, 2)
+		return words[0], words[1]
+	}
+	pgid, pid := group(&invoke.RawExec{})
+	assert.Equal(t, pid, pgid, "a group of its own")
+	pgid, _ = group(&invoke.RawExec{ShareGroup: true})
+	assert.Equal(t, strconv.Itoa(syscall.Getpgrp()), pgid)
+
+	r := runUntilReady(t, &invoke.RawExec{ShareGroup: true}, script(t, `echo ready >&2; exec sleep 300`))
+	assert.Equal(t, syscall.SIGTERM, r.failed.Signal)
+}
