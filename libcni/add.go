@@ -1,0 +1,105 @@
+package libcni
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/types"
+)
+
+// AddNetworkList attaches a container to the network: it runs ADD on each plugin
+// in order, each with the result of the one before, and stores the last result
+// in a record (SPEC.md, section 3, "Attachment"; "ADD").
+//
+// The result has the list's version. Before the first plugin runs, arguments
+// have been checked, every executable found, and the record's directory tried.
+//
+// Errors: [*RequestError] for an argument; [*invoke.PluginError] for a plugin,
+// with [invoke.ErrPluginNotFound] if there is no executable and the plugin's own
+// [*types.Error] if it reported one; [*RecordError] if the attachment was made
+// but could not be recorded, and then the result is returned as well. A failed
+// ADD leaves an intent behind, from which DEL and GC clean up.
+func (c *CNIConfig) AddNetworkList(ctx context.Context, list *NetworkConfigList, rt *RuntimeConf) (types.Result, error) {
+	n, err := networkOfList(list)
+	if err != nil {
+		return nil, n.in("ADD", rt, err)
+	}
+	return c.add(ctx, n, rt)
+}
+
+// AddNetwork is [CNIConfig.AddNetworkList] for a single plugin, with the name
+// and the version of its own configuration.
+func (c *CNIConfig) AddNetwork(ctx context.Context, net *PluginConfig, rt *RuntimeConf) (types.Result, error) {
+	n, err := networkOfPlugin(net)
+	if err != nil {
+		return nil, n.in("ADD", rt, err)
+	}
+	return c.add(ctx, n, rt)
+}
+
+func (c *CNIConfig) add(ctx context.Context, n *network, rt *RuntimeConf) (types.Result, error) {
+	if err := n.ready(rt); err != nil {
+		return nil, n.in("ADD", rt, err)
+	}
+	ch, err := c.chain(verbAdd, n, rt)
+	if err != nil {
+		return nil, err
+	}
+	intent, err := c.begin(n, rt)
+	if err != nil {
+		return nil, n.in("ADD", rt, err)
+	}
+	reply, err := ch.run(ctx, nil)
+	if err != nil {
+		return nil, c.undo(ctx, n, rt, reply, intent, err)
+	}
+	result, err := invoke.DecodeResult(reply)
+	if err != nil {
+		return nil, c.undo(ctx, n, rt, reply, intent, err)
+	}
+	if err := intent.commit(reply); err != nil {
+		return result, fmt.Errorf("failed to set network %q cached result: %w", n.name, err)
+	}
+	return result, nil
+}
+
+// begin states the intent to attach, on disk.
+func (c *CNIConfig) begin(n *network, rt *RuntimeConf) (*intent, error) {
+	s := c.store(rt)
+	if c.opts.RefuseSecondAdd {
+		record, err := s.read(n.key(rt))
+		if err == nil && record != nil {
+			err = ErrAlreadyAttached
+		}
+		if err != nil {
+			return nil, &RequestError{Field: "attachment", Err: err}
+		}
+	}
+	var capabilityArgs json.RawMessage
+	if len(rt.CapabilityArgs) > 0 {
+		raw, err := json.Marshal(rt.CapabilityArgs)
+		if err != nil {
+			return nil, &RequestError{Field: "capabilityArgs", Err: err}
+		}
+		capabilityArgs = raw
+	}
+	in, err := s.begin(&record{
+		key: n.key(rt), netns: rt.NetNS, args: rt.Args, capabilityArgs: capabilityArgs, config: n.config(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("failed to set network %q cached result: %w", n.name, err)
+	}
+	return in, nil
+}
+
+// undo ends an ADD that failed: the intent stays for DEL and GC, or the ADD is
+// rolled back at once.
+func (c *CNIConfig) undo(ctx context.Context, n *network, rt *RuntimeConf, reply []byte, in *intent, cause error) error {
+	if c.opts.Rollback {
+		return c.rollback(ctx, n, rt, reply, in, cause)
+	}
+	in.abandon()
+	return cause
+}

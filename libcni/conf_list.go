@@ -1,0 +1,202 @@
+package libcni
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cnikit/cnikit/internal/rawjson"
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
+)
+
+// NetworkConfFromBytes parses a network configuration list (SPEC.md, section 1).
+// The bytes are kept, not copied. The bytes of each plugin are its object with
+// the members sorted and the white space removed; values keep their spelling.
+//
+// CNIVersion is the highest of "cniVersion" and "cniVersions" that this library
+// knows. A list may come without plugins: they may lie in its drop-in folder,
+// which only [NetworkConfFromFile] reads.
+//
+// The error is a [*ConfError]. Nothing is run and no file is read.
+func NetworkConfFromBytes(confBytes []byte) (*NetworkConfigList, error) {
+	list, err := parseList(confBytes)
+	if err != nil {
+		name := ""
+		if list != nil {
+			name = list.Name
+		}
+		return nil, err.located(name, confBytes)
+	}
+	return list, nil
+}
+
+// ConfListFromBytes is [NetworkConfFromBytes].
+func ConfListFromBytes(bytes []byte) (*NetworkConfigList, error) {
+	return NetworkConfFromBytes(bytes)
+}
+
+// parseList returns with an error the list as far as it was read, if it had
+// come to its name.
+func parseList(src []byte) (*NetworkConfigList, *ConfError) {
+	o, err := rawjson.ParseObject(src)
+	if err != nil {
+		var m map[string]interface{}
+		if goErr := json.Unmarshal(src, &m); goErr != nil {
+			err = goErr
+		} else {
+			err = errors.New("no name") // null
+		}
+		return nil, fault("", 0, listError(err))
+	}
+	list := &NetworkConfigList{Bytes: src}
+	if list.Name, err = listString(o, "name"); err != nil {
+		return nil, memberFault(o, "name", err)
+	}
+	if err := types.ValidateNetworkName(list.Name); err != nil {
+		return list, memberFault(o, "name", err)
+	}
+	if fault := parseVersions(o, list); fault != nil {
+		return list, fault
+	}
+	for _, f := range []struct {
+		key  string
+		flag *bool
+	}{
+		{"disableCheck", &list.DisableCheck},
+		{"disableGC", &list.DisableGC},
+		{"loadOnlyInlinedPlugins", &list.LoadOnlyInlinedPlugins},
+	} {
+		if *f.flag, err = listBool(o, f.key); err != nil {
+			return list, memberFault(o, f.key, err)
+		}
+	}
+	return list, parsePlugins(o, list)
+}
+
+// parsePlugins reads "plugins", each from its own bytes.
+func parsePlugins(o rawjson.Object, list *NetworkConfigList) *ConfError {
+	plugins, ok := o.Get("plugins")
+	if !ok {
+		if list.LoadOnlyInlinedPlugins {
+			return fault("", 0, listError(errors.New("`loadOnlyInlinedPlugins` is true, and no 'plugins' key")))
+		}
+		return nil
+	}
+	elements, err := rawjson.ParseArray(plugins.Value)
+	if err != nil {
+		return memberFault(o, "plugins", fmt.Errorf("invalid 'plugins' type %s", rawjson.TypeOf(plugins.Value).GoType()))
+	}
+	if len(elements) == 0 {
+		return memberFault(o, "plugins", errors.New("no plugins in list"))
+	}
+	list.Plugins = make([]*PluginConfig, len(elements))
+	for i, e := range elements {
+		conf, members, fault := parsePlugin(e.Value)
+		if fault != nil {
+			fault.Err = fmt.Errorf("failed to parse plugin config %d: %w", i, fault.Err)
+			return fault.within(fmt.Sprintf("/plugins/%d", i), plugins.Offset+e.Offset)
+		}
+		list.Plugins[i] = &PluginConfig{
+			Network: conf,
+			Bytes:   rawjson.AppendSorted(make([]byte, 0, len(e.Value)), members, false),
+		}
+	}
+	return nil
+}
+
+// parseVersions settles on one version of the specification.
+func parseVersions(o rawjson.Object, list *NetworkConfigList) *ConfError {
+	m, ok := o.Get("cniVersion")
+	if ok {
+		v, ok := rawjson.String(m.Value)
+		if !ok {
+			return memberFault(o, "cniVersion", fmt.Errorf("invalid cniVersion type %s", rawjson.TypeOf(m.Value).GoType()))
+		}
+		list.CNIVersion = v
+	}
+	all, several := o.Get("cniVersions")
+	if !several {
+		if err := version.Validate(list.CNIVersion); err != nil {
+			return memberFault(o, "cniVersion", fmt.Errorf("invalid cniVersion %s: %w", list.CNIVersion, err))
+		}
+		// One that is newer than this library is refused where it is used.
+		return nil
+	}
+	elements, err := rawjson.ParseArray(all.Value)
+	if err != nil {
+		return memberFault(o, "cniVersions", fmt.Errorf("invalid type for cniVersions: %s", rawjson.TypeOf(all.Value).GoType()))
+	}
+	versions := make([]string, len(elements))
+	for i, e := range elements {
+		where := func(err error) *ConfError {
+			return fault("/cniVersions/"+fmt.Sprint(i), all.Offset+e.Offset, listError(err))
+		}
+		v, ok := rawjson.String(e.Value)
+		if !ok {
+			return where(fmt.Errorf("invalid type for cniVersions index %d: %s", i, rawjson.TypeOf(e.Value).GoType()))
+		}
+		if err := version.Validate(v); err != nil {
+			return where(fmt.Errorf("invalid cniVersions entry %s at index %d: %w", v, i, err))
+		}
+		versions[i] = v
+	}
+	if list.CNIVersion == "" && len(versions) == 0 {
+		return nil
+	}
+	if err := version.Validate(list.CNIVersion); err != nil {
+		return memberFault(o, "cniVersion", fmt.Errorf("invalid cniVersion %s: %w", list.CNIVersion, err))
+	}
+	if list.CNIVersion, err = version.Negotiate(list.CNIVersion, versions); err != nil {
+		return memberFault(o, "cniVersions", err)
+	}
+	return nil
+}
+
+func listString(o rawjson.Object, key string) (string, error) {
+	m, ok := o.Get(key)
+	if !ok {
+		return "", fmt.Errorf("no %s", key)
+	}
+	s, ok := rawjson.String(m.Value)
+	if !ok {
+		return "", fmt.Errorf("invalid %s type %s", key, rawjson.TypeOf(m.Value).GoType())
+	}
+	return s, nil
+}
+
+// listBool reads a flag that may be a boolean or its name in a string, in any
+// case.
+func listBool(o rawjson.Object, key string) (bool, error) {
+	m, ok := o.Get(key)
+	if !ok {
+		return false, nil
+	}
+	switch rawjson.TypeOf(m.Value) {
+	case rawjson.Bool:
+		return m.Value[0] == 't', nil
+	case rawjson.Text:
+		s, _ := rawjson.String(m.Value)
+		switch s = strings.ToLower(s); s {
+		case "false":
+			return false, nil
+		case "true":
+			return true, nil
+		default:
+			return false, fmt.Errorf("invalid value %q for %s", s, key)
+		}
+	}
+	return false, fmt.Errorf("invalid type %s for %s", rawjson.TypeOf(m.Value).GoType(), key)
+}
+
+func listError(err error) error { return fmt.Errorf("error parsing configuration list: %w", err) }
+
+// memberFault is an error about a member of the list itself, or about its
+// absence.
+func memberFault(o rawjson.Object, key string, err error) *ConfError {
+	if m, ok := o.Get(key); ok {
+		return fault(pointerTo(key), m.Offset, listError(err))
+	}
+	return fault("", 0, listError(err))
+}

@@ -1,0 +1,97 @@
+package libcni
+
+import (
+	"errors"
+	"fmt"
+)
+
+// NotFoundError reports that a directory has configurations, but none of that
+// name.
+type NotFoundError struct {
+	Dir  string
+	Name string
+}
+
+func (e NotFoundError) Error() string {
+	return fmt.Sprintf("no net configuration with name %q in %s", e.Name, e.Dir)
+}
+
+// NoConfigsFoundError reports a directory without configurations.
+type NoConfigsFoundError struct {
+	Dir string
+}
+
+func (e NoConfigsFoundError) Error() string {
+	return fmt.Sprintf("no net configurations found in %s", e.Dir)
+}
+
+// LoadNetworkConf returns the network of that name from the files of dir: the
+// first match among *.conflist in lexical order, then among *.conf and *.json,
+// which it turns into lists. A file that cannot be read or parsed does not hide
+// the network of another: its error is returned only if there is no match.
+//
+// Errors: [NoConfigsFoundError] for a directory without files, [NotFoundError]
+// for one without the network, [*ConfError] for the first bad file.
+func LoadNetworkConf(dir, name string) (*NetworkConfigList, error) {
+	files, err := ConfFiles(dir, []string{".conflist"})
+	if err != nil {
+		return nil, err
+	}
+	var bad error
+	for _, file := range files {
+		conf, err := NetworkConfFromFile(file)
+		if err == nil && conf.Name == name {
+			return conf, nil
+		}
+		var at *ConfError
+		if errors.As(err, &at) && at.Network == name {
+			return nil, err // it is this network that is broken
+		}
+		if bad == nil {
+			bad = err
+		}
+	}
+	single, err := LoadConf(dir, name)
+	if err == nil {
+		return ConfListFromConf(single)
+	}
+	var none NoConfigsFoundError
+	switch {
+	case bad != nil:
+		return nil, bad
+	case len(files) > 0 && errors.As(err, &none):
+		return nil, NotFoundError{Dir: dir, Name: name}
+	}
+	return nil, err
+}
+
+// LoadConfList is [LoadNetworkConf].
+func LoadConfList(dir, name string) (*NetworkConfigList, error) {
+	return LoadNetworkConf(dir, name)
+}
+
+// LoadConf returns the first configuration of that name among *.conf and *.json
+// in lexical order. The first file that cannot be parsed ends the search.
+//
+// Errors: as of [LoadNetworkConf].
+//
+// Deprecated: use LoadNetworkConf.
+func LoadConf(dir, name string) (*NetworkConfig, error) {
+	files, err := ConfFiles(dir, []string{".conf", ".json"})
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, NoConfigsFoundError{Dir: dir}
+	}
+	for _, file := range files {
+		conf, err := ConfFromFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if conf.Network.Name == name {
+			return conf, nil
+		}
+	}
+	return nil, NotFoundError{Dir: dir, Name: name}
+}

@@ -1,0 +1,75 @@
+package libcni
+
+import (
+	"context"
+
+	"github.com/cnikit/cnikit/version"
+)
+
+// DelNetworkList detaches a container from the network: it runs DEL on each
+// plugin in reverse order, each with the recorded result, and then removes the
+// record (SPEC.md, section 3, "DEL"). It may be repeated; without a record the
+// plugins get no prevResult, and below version 0.4.0 they never do.
+//
+// It stops at the first plugin that fails, or goes on with
+// [Options.ContinueOnDelError]; either way the record stays, so that the DEL can
+// be repeated. A damaged record does not keep an attachment alive: the plugins
+// run without prevResult, the record goes, and [Options.Warn] is told.
+//
+// Errors: as of [CNIConfig.AddNetworkList], never a RecordError.
+func (c *CNIConfig) DelNetworkList(ctx context.Context, list *NetworkConfigList, rt *RuntimeConf) error {
+	n, err := networkOfList(list)
+	return n.in("DEL", rt, c.del(ctx, n, rt, err))
+}
+
+// DelNetwork is [CNIConfig.DelNetworkList] for a single plugin.
+func (c *CNIConfig) DelNetwork(ctx context.Context, net *PluginConfig, rt *RuntimeConf) error {
+	n, err := networkOfPlugin(net)
+	return n.in("DEL", rt, c.del(ctx, n, rt, err))
+}
+
+func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := n.ready(rt); err != nil {
+		return err
+	}
+	s := c.store(rt)
+	var prev []byte
+	if ok, _ := version.Supports(n.version, version.DelPrevResult); ok {
+		record, err := s.read(n.key(rt))
+		if err == nil && record != nil {
+			prev, err = record.prevResult(n.version)
+		}
+		if err != nil {
+			c.warn(ctx, err)
+		}
+	}
+	if err := c.delPlugins(ctx, n, rt, prev); err != nil {
+		return err
+	}
+	if err := s.remove(n.key(rt)); err != nil {
+		c.warn(ctx, err)
+	}
+	return nil
+}
+
+// delPlugins runs DEL on the plugins and touches no record.
+func (c *CNIConfig) delPlugins(ctx context.Context, n *network, rt *RuntimeConf, prev []byte) error {
+	v := verbDel
+	v.carryOn = c.opts.ContinueOnDelError
+	ch, err := c.chain(v, n, rt)
+	if err != nil {
+		return err
+	}
+	_, err = ch.run(ctx, prev)
+	return err
+}
+
+// warn tells the caller's Options.Warn what went wrong without failing the call.
+func (c *CNIConfig) warn(ctx context.Context, err error) {
+	if c.opts.Warn != nil {
+		c.opts.Warn(ctx, err)
+	}
+}

@@ -1,0 +1,210 @@
+package libcni
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cnikit/cnikit/internal/rawjson"
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
+)
+
+// network is what one call works on: a list, or a single plugin as a list of
+// one. It is made for the call and holds nothing that the caller may edit
+// between calls.
+type network struct {
+	name    string
+	version string
+	plugins []*PluginConfig
+	list    *NetworkConfigList // nil for a single plugin
+}
+
+// networkOfList checks that the list is one that can be used at all.
+func networkOfList(list *NetworkConfigList) (*network, error) {
+	if list == nil {
+		return nil, &RequestError{Field: "network", Err: errors.New("no network configuration list (nil)")}
+	}
+	return checked(&network{name: list.Name, version: list.CNIVersion, plugins: list.Plugins, list: list})
+}
+
+// networkOfPlugin is networkOfList for the verbs that take one plugin.
+func networkOfPlugin(p *PluginConfig) (*network, error) {
+	if p == nil || p.Network == nil {
+		return nil, &RequestError{Field: "network", Err: errors.New("no plugin configuration (nil)")}
+	}
+	return checked(&network{name: p.Network.Name, version: p.Network.CNIVersion, plugins: []*PluginConfig{p}})
+}
+
+// networkOfConfig is the network that a record was made with: a list or the
+// configuration of a single plugin.
+func networkOfConfig(config []byte) (*network, error) {
+	o, err := rawjson.ParseObject(config)
+	if err != nil {
+		return nil, listError(err)
+	}
+	if _, ok := o.Get("plugins"); ok {
+		list, err := NetworkConfFromBytes(config)
+		if err != nil {
+			return nil, err
+		}
+		return networkOfList(list)
+	}
+	plugin, err := NetworkPluginConfFromBytes(config)
+	if err != nil {
+		return nil, err
+	}
+	return networkOfPlugin(plugin)
+}
+
+func checked(n *network) (*network, error) {
+	if err := types.ValidateNetworkName(n.name); err != nil {
+		return nil, &RequestError{Network: n.name, Field: "name", Err: err}
+	}
+	for i, p := range n.plugins {
+		if p == nil || p.Network == nil {
+			return nil, &RequestError{Network: n.name, Field: fmt.Sprintf("plugins[%d]", i),
+				Err: fmt.Errorf("plugin %d has no configuration (nil)", i)}
+		}
+	}
+	return n, nil
+}
+
+// ready checks all that is asked of a verb on an attachment to the network.
+func (n *network) ready(rt *RuntimeConf) error {
+	if err := n.attachment(rt); err != nil {
+		return err
+	}
+	return n.runnable()
+}
+
+// attachment checks what names an attachment (R13, R14, R15).
+func (n *network) attachment(rt *RuntimeConf) error {
+	if rt == nil {
+		return &RequestError{Field: "runtime configuration", Err: errNoRuntimeConf}
+	}
+	if err := types.ValidateContainerID(rt.ContainerID); err != nil {
+		return &RequestError{Field: "containerID", Err: err}
+	}
+	if err := types.ValidateInterfaceName(rt.IfName); err != nil {
+		return &RequestError{Field: "ifName", Err: err}
+	}
+	if strings.Contains(rt.NetNS, "\x00") {
+		return &RequestError{Field: "netns", Err: types.NewError(types.ErrInvalidEnvironmentVariables, "network namespace contains NUL", "")}
+	}
+	if err := validateArgs(rt.Args); err != nil {
+		return &RequestError{Field: "args", Err: types.NewError(types.ErrInvalidEnvironmentVariables, "invalid CNI_ARGS", err.Error())}
+	}
+	return nil
+}
+
+// runnable adds what is asked of a network whose plugins are to be run: there
+// are some, and this library speaks its version.
+func (n *network) runnable() error {
+	if !version.Known(n.version) {
+		return &RequestError{Network: n.name, Field: "cniVersion", Err: &version.UnsupportedError{Asked: []string{n.version}, Supported: version.All.SupportedVersions()}}
+	}
+	if len(n.plugins) == 0 {
+		return &RequestError{Network: n.name, Field: "plugins", Err: errors.New("network has no plugins")}
+	}
+	return nil
+}
+
+// key names the record of an attachment to the network.
+func (n *network) key(rt *RuntimeConf) key {
+	return key{network: n.name, container: rt.ContainerID, ifname: rt.IfName}
+}
+
+// config is the effective configuration: the bytes from which the same plugins
+// can be had again, also when drop-in files are gone or the list was edited
+// after it was loaded. It is what a record keeps.
+func (n *network) config() []byte {
+	if n.list == nil {
+		return n.plugins[0].Bytes
+	}
+	o, err := rawjson.ParseObject(n.list.Bytes)
+	if err != nil {
+		o = nil // built by hand: there may be no bytes
+	}
+	if n.isConfig(o) {
+		return n.list.Bytes
+	}
+	plugins := []byte{'['}
+	for i, p := range n.plugins {
+		if i > 0 {
+			plugins = append(plugins, ',')
+		}
+		plugins = append(plugins, p.Bytes...)
+	}
+	fields := []rawjson.Field{
+		{Key: "cniVersion", Value: rawjson.AppendString(nil, n.version)},
+		{Key: "name", Value: rawjson.AppendString(nil, n.name)},
+		{Key: "plugins", Value: append(plugins, ']')},
+	}
+	for _, f := range n.flags() {
+		if f.set {
+			fields = append(fields, rawjson.Field{Key: f.key, Value: []byte("true")})
+		}
+	}
+	return rawjson.Splice(nil, o, func(m rawjson.Member) bool {
+		for _, key := range []string{"cniVersion", "cniVersions", "name", "plugins", "disableCheck", "disableGC", "loadOnlyInlinedPlugins"} {
+			if m.Is(key) {
+				return false
+			}
+		}
+		return true
+	}, fields...)
+}
+
+type flag struct {
+	key string
+	set bool
+}
+
+func (n *network) flags() [3]flag {
+	return [3]flag{
+		{"disableCheck", n.list.DisableCheck},
+		{"disableGC", n.list.DisableGC},
+		{"loadOnlyInlinedPlugins", n.list.LoadOnlyInlinedPlugins},
+	}
+}
+
+// isConfig reports whether the members of the list's bytes say what the list
+// says.
+func (n *network) isConfig(o rawjson.Object) bool {
+	if name, ok := o.Get("name"); !ok || !equalString(name.Value, n.name) {
+		return false
+	}
+	loaded := &NetworkConfigList{}
+	if parseVersions(o, loaded) != nil || loaded.CNIVersion != n.version {
+		return false
+	}
+	for _, f := range n.flags() {
+		if set, err := listBool(o, f.key); err != nil || set != f.set {
+			return false
+		}
+	}
+	plugins, _ := o.Get("plugins")
+	elements, err := rawjson.ParseArray(plugins.Value)
+	if err != nil || len(elements) != len(n.plugins) {
+		return false
+	}
+	for i, e := range elements {
+		// Parsing sorted the plugin's members, so it is sorted here as well.
+		members, err := rawjson.ParseObject(e.Value)
+		if err != nil {
+			return false
+		}
+		if !bytes.Equal(n.plugins[i].Bytes, e.Value) &&
+			!bytes.Equal(n.plugins[i].Bytes, rawjson.AppendSorted(make([]byte, 0, len(e.Value)), members, false)) {
+			return false
+		}
+	}
+	return true
+}
+
+func equalString(value []byte, s string) bool {
+	decoded, ok := rawjson.String(value)
+	return ok && decoded == s
+}

@@ -1,0 +1,82 @@
+package libcni
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Errors that [Options] can make a verb return; found by errors.Is.
+var (
+	// ErrNoRecord says that there is no record of the attachment.
+	ErrNoRecord = errors.New("no record of an ADD for this attachment")
+	// ErrAlreadyAttached says that there is a record of the attachment already.
+	ErrAlreadyAttached = errors.New("attachment exists already: a DEL must come before another ADD")
+)
+
+// ErrorCheckNotSupp is in the error of CHECK on a configuration whose version
+// has no CHECK; found by errors.Is.
+var ErrorCheckNotSupp = errors.New("does not support the CHECK command")
+
+// RequestError says that a verb was asked for something that cannot be done.
+// Nothing was run and no file was touched.
+type RequestError struct {
+	// Command is the verb: "ADD", "DEL", ...
+	Command string
+	// Network, ContainerID and IfName name the attachment, as far as given.
+	Network, ContainerID, IfName string
+	// Field is the argument that is wrong: "containerID", "plugins[1]".
+	Field string
+	// Err is the cause; a [*types.Error] where the specification has a code.
+	Err error
+}
+
+// Error returns the cause's text.
+func (e *RequestError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RequestError) Unwrap() error { return e.Err }
+
+// Format writes the cause for %v and %s, and with %+v the fields as well.
+func (e *RequestError) Format(s fmt.State, verb rune) {
+	if verb == 'q' {
+		_, _ = fmt.Fprintf(s, "%q", e.Error())
+		return
+	}
+	_, _ = io.WriteString(s, e.Error())
+	if verb != 'v' || !s.Flag('+') {
+		return
+	}
+	for _, f := range [][2]string{{"verb", e.Command}, {"network", e.Network}, {"container", e.ContainerID}, {"interface", e.IfName}, {"argument", e.Field}} {
+		if f[1] != "" {
+			_, _ = fmt.Fprintf(s, "\n    %s: %s", f[0], f[1])
+		}
+	}
+}
+
+// LogValue gives the fields to log/slog.
+func (e *RequestError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("error", e.Error()), slog.String("verb", e.Command), slog.String("network", e.Network),
+		slog.String("container", e.ContainerID), slog.String("interface", e.IfName), slog.String("argument", e.Field))
+}
+
+// in adds the verb and the attachment to a RequestError that was made where they
+// were not known.
+func (n *network) in(command string, rt *RuntimeConf, err error) error {
+	var r *RequestError
+	if !errors.As(err, &r) {
+		return err
+	}
+	if r.Command == "" {
+		r.Command = command
+	}
+	if n != nil && r.Network == "" {
+		r.Network = n.name
+	}
+	if rt != nil {
+		r.ContainerID, r.IfName = rt.ContainerID, rt.IfName
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package libcni
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/internal/rawjson"
+	"github.com/cnikit/cnikit/types"
+)
+
+func requestFor(t *testing.T, conf string, change func(*request)) (string, error) {
+	t.Helper()
+	r := &request{network: &network{name: "net", version: "1.0.0"}, plugin: &PluginConfig{Network: &types.PluginConf{}, Bytes: []byte(conf)}}
+	if parsed, err := NetworkPluginConfFromBytes([]byte(conf)); err == nil {
+		r.plugin = parsed
+	}
+	if change != nil {
+		change(r)
+	}
+	b, err := r.bytes()
+	return string(b), err
+}
+
+func TestRequest(t *testing.T) {
+	for _, c := range []struct {
+		name, conf string
+		change     func(*request)
+		want       string
+	}{
+		{"R7 what nobody knows keeps its bytes", `{"type":"a","big":9223372036854775807,"exp":1e400,"one":1.0,"esc":"\u003c\/","deep":{ "b" : [ 1 ] }}`, nil,
+			`{"type":"a","big":9223372036854775807,"exp":1e400,"one":1.0,"esc":"\u003c\/","deep":{ "b" : [ 1 ] },"cniVersion":"1.0.0","name":"net"}`},
+		{"R42 name and version are the network's", `{"name":"mine","cniVersion":"0.1.0","type":"a"}`, nil,
+			`{"type":"a","cniVersion":"1.0.0","name":"net"}`},
+		{"R9 R35 prevResult in a file is not config", `{"type":"a","prevResult":{"ips":[]}}`, nil,
+			`{"type":"a","cniVersion":"1.0.0","name":"net"}`},
+		{"R45 nor is any key of cni.dev", `{"type":"a","cni.dev/valid-attachments":[],"CNI.dev/x":1,"\u0063ni.dev/y":2,"cni.development":3,"cni":4}`, nil,
+			`{"type":"a","cni.development":3,"cni":4,"cniVersion":"1.0.0","name":"net"}`},
+		{"R45 other spellings of what is set are dropped", `{"type":"a","NAME":"x","CniVersion":"y","PrevResult":{},"prevre\u017fult":{}}`,
+			func(r *request) { r.prev = []byte(`{"p":1}`) },
+			`{"type":"a","cniVersion":"1.0.0","name":"net","prevResult":{"p":1}}`},
+		{"prevResult travels byte for byte", `{"type":"a"}`, func(r *request) { r.prev = []byte("{ \"x\":\t1.0 }") },
+			"{\"type\":\"a\",\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"prevResult\":{ \"x\":\t1.0 }}"},
+		{"R43 declared and supplied arguments, sorted", `{"type":"a","capabilities":{"z":true,"b":true,"no":false,"absent":true}}`,
+			func(r *request) {
+				r.args = map[string]any{"z": math.MaxInt64, "b": []int{1}, "no": 1, "undeclared": 2}
+			},
+			`{"type":"a","capabilities":{"z":true,"b":true,"no":false,"absent":true},"cniVersion":"1.0.0","name":"net","runtimeConfig":{"b":[1],"z":9223372036854775807}}`},
+		{"R43 a file's own runtimeConfig is replaced whole", `{"type":"a","capabilities":{"b":true},"runtimeConfig":{"x":1}}`,
+			func(r *request) { r.args = map[string]any{"b": 1} },
+			`{"type":"a","capabilities":{"b":true},"cniVersion":"1.0.0","name":"net","runtimeConfig":{"b":1}}`},
+		{"R43 or kept when there is nothing to deliver", `{"type":"a","capabilities":{"b":true},"runtimeConfig":{"x":1}}`,
+			func(r *request) { r.args = map[string]any{"c": 1} },
+			`{"type":"a","capabilities":{"b":true},"runtimeConfig":{"x":1},"cniVersion":"1.0.0","name":"net"}`},
+		{"R44 capabilities stripped by option", `{"type":"a","capabilities":{"b":true}}`,
+			func(r *request) { r.strip = true; r.args = map[string]any{"b": 1} },
+			`{"type":"a","cniVersion":"1.0.0","name":"net","runtimeConfig":{"b":1}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := requestFor(t, c.conf, c.change)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got)
+		})
+	}
+	for _, c := range []struct {
+		name, conf string
+		change     func(*request)
+		err        string
+	}{
+		{"no bytes", ``, nil, "unmarshal existing network bytes: unexpected end of JSON input"},
+		{"no type", `{"x":1}`, nil, "error parsing configuration: missing 'type'"},
+		{"argument without a JSON form", `{"type":"a","capabilities":{"b":true}}`,
+			func(r *request) { r.args = map[string]any{"b": func() {}} }, `capability argument "b": json: unsupported type: func()`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := requestFor(t, c.conf, c.change)
+			assert.EqualError(t, err, c.err)
+		})
+	}
+}
+
+func TestUndeliveredCapabilities_R46(t *testing.T) {
+	list := mustList(t, `{"name":"n","plugins":[{"type":"a","capabilities":{"x":true,"off":false}},{"type":"b","capabilities":{"y":true}}]}`)
+	assert.Equal(t, []string{"off", "z"}, list.UndeliveredCapabilities(map[string]any{"x": 1, "y": 1, "z": 1, "off": 1}))
+	assert.Nil(t, list.UndeliveredCapabilities(nil))
+	assert.Equal(t, []string{"x"}, (&NetworkConfigList{}).UndeliveredCapabilities(map[string]any{"x": 1}))
+}
+
+// FuzzRequest holds the splice against the plain way, over maps.
+func FuzzRequest(f *testing.F) {
+	for _, s := range []string{
+		`{"type":"a"}`, `{"TYPE":"a","x":{"y":[1,2,{"z":null}]}}`, `{"type":"a","prevResult":{"a":1},"cni.dev/x":2,"Name":3}`,
+		`{"type":"a","runtimeConfig":{"x":1},"capabilities":{"c":true}}`, `{"type":"a","a":1,"a":2,"\u0061":3}`, `{"ty\u0070e":"a"}`,
+	} {
+		f.Add([]byte(s), []byte(`{"ips":[]}`), true)
+	}
+	f.Fuzz(func(t *testing.T, conf, prev []byte, withArgs bool) {
+		plugin, err := NetworkPluginConfFromBytes(conf)
+		if err != nil {
+			return
+		}
+		if _, err := rawjson.ParseObject(prev); err != nil {
+			prev = nil
+		}
+		r := &request{network: &network{name: "net", version: "1.0.0"}, plugin: plugin, prev: prev}
+		if withArgs {
+			r.args = map[string]any{"c": 1}
+		}
+		got, err := r.bytes()
+		require.NoError(t, err)
+
+		want := decoded(t, conf)
+		for key := range want {
+			for _, own := range []string{"name", "cniVersion", "prevResult"} {
+				if strings.EqualFold(key, own) {
+					delete(want, key)
+				}
+			}
+			if len(key) >= 8 && strings.EqualFold(key[:8], "cni.dev/") {
+				delete(want, key)
+			}
+		}
+		want["name"], want["cniVersion"] = "net", "1.0.0"
+		if prev != nil {
+			want["prevResult"] = any(decoded(t, prev))
+		}
+		if withArgs && plugin.Network.Capabilities["c"] {
+			for key := range want {
+				if strings.EqualFold(key, "runtimeConfig") {
+					delete(want, key)
+				}
+			}
+			want["runtimeConfig"] = map[string]any{"c": json.Number("1")}
+		}
+		require.Equal(t, want, decoded(t, got))
+	})
+}
+
+func decoded(t *testing.T, src []byte) map[string]any {
+	d := json.NewDecoder(bytes.NewReader(src))
+	d.UseNumber()
+	var v map[string]any
+	require.NoError(t, d.Decode(&v))
+	return v
+}
