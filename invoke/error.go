@@ -98,8 +98,8 @@ func (e *PluginError) report() string {
 		line("code", fmt.Sprint(e.Code))
 	}
 	line("exit", e.exit())
-	if e.Elapsed > 0 {
-		line("elapsed", e.Elapsed.Round(time.Millisecond).String())
+	if elapsed := e.Elapsed.Round(time.Millisecond); elapsed > 0 {
+		line("elapsed", elapsed.String())
 	}
 	if e.Cause != nil {
 		line("cause", strings.ReplaceAll(e.Cause.Error(), "\n", "; "))
