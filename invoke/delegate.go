@@ -5,7 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/containernetworking/cni/pkg/types"
+	"github.com/cnikit/cnikit/types"
 )
 
 // The functions of this file are for plugins that leave a part of their work to

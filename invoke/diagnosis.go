@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/containernetworking/cni/pkg/types"
+	"github.com/cnikit/cnikit/types"
 )
 
 // run is what is known about one process: before it is started whom to run, and

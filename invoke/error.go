@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
-	"github.com/containernetworking/cni/pkg/types"
+	"github.com/cnikit/cnikit/types"
 )
 
 // PluginError says why one run of one plugin failed. Its text is what the plugin

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/cnikit/cnikit/invoke"
-	"github.com/containernetworking/cni/pkg/types"
+	"github.com/cnikit/cnikit/types"
 )
 
 func fullError() *invoke.PluginError {

@@ -5,8 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
 )
 
 // Exec finds and runs plugins. [DefaultExec] does it with files and processes;

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/cnikit/cnikit/invoke"
-	"github.com/containernetworking/cni/pkg/version"
+	"github.com/cnikit/cnikit/version"
 )
 
 // fakeExec answers every call with the same reply or error, and keeps what it was

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/cnikit/cnikit/invoke"
-	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )

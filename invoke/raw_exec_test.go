@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cnikit/cnikit/invoke"
-	"github.com/containernetworking/cni/pkg/types"
+	"github.com/cnikit/cnikit/types"
 )
 
 // The texts of this table are containernetworking/cni's: runtimes and their tests

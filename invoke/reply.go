@@ -7,8 +7,8 @@ import (
 	"fmt"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
-	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
 )
 
 // ResultError names the place in a reply that keeps it from being a result.

@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cnikit/cnikit/invoke"
-	"github.com/containernetworking/cni/pkg/types"
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
 	types020 "github.com/containernetworking/cni/pkg/types/020"
 	types040 "github.com/containernetworking/cni/pkg/types/040"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/containernetworking/cni/pkg/version"
 )
 
 // FuzzCheckResult: what CheckResult accepts is a result that the specification's

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
 )
 
 // unknownVersionVerb is what plugins from before the VERSION verb answer to it.

@@ -37,8 +37,6 @@ var allowed = map[string][]string{
 	"invoke": {
 		module + "/types", module + "/version", module + "/internal/rawjson",
 		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
-		// Until types and version are there.
-		upstream + "types", upstream + "version",
 	},
 	"invoke/invoketest": {
 		module + "/invoke", module + "/types", module + "/version", module + "/internal/rawjson",
