@@ -1,4 +1,5 @@
-// Package docs holds the tests that keep the documents true as far as a test can.
+// Package docs holds the tests that keep README.md, ARCHITECTURE.md and
+// DIFFERENCES.md true as far as a test can.
 package docs
 
 import (
@@ -15,6 +16,8 @@ import (
 
 const root = "../.."
 
+var testName = regexp.MustCompile(`\b(?:Test|Fuzz|Example)[A-Z0-9_]\w*`)
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, name))
@@ -22,12 +25,20 @@ func read(t *testing.T, name string) string {
 	return strings.ReplaceAll(string(data), "\r\n", "\n")
 }
 
+// TestReadmeProgram compares the program in README.md with the file that is
+// compiled and vetted with everything else.
+func TestReadmeProgram(t *testing.T) {
+	source := read(t, "examples/attach/main.go")
+	program := source[strings.Index(source, "package main"):]
+	assert.Contains(t, read(t, "README.md"), "```go\n"+program+"```\n")
+}
+
 // TestDocumentedPathsExist looks for every file and directory of this project
 // that a document names, in a link or in `backticks`.
 func TestDocumentedPathsExist(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	quoted := regexp.MustCompile("`(\\.?[A-Za-z0-9_*-]+(?:/[A-Za-z0-9_.*-]+)*(?:/|\\.(?:go|md|mod|conf)))`")
-	for _, doc := range []string{"DIFFERENCES.md", "CHANGELOG.md"} {
+	for _, doc := range []string{"README.md", "DIFFERENCES.md", "CHANGELOG.md"} {
 		t.Run(doc, func(t *testing.T) {
 			text := read(t, doc)
 			found := append(link.FindAllStringSubmatch(text, -1), quoted.FindAllStringSubmatch(text, -1)...)
@@ -43,12 +54,19 @@ func TestDocumentedPathsExist(t *testing.T) {
 	}
 }
 
+// TestReadmeNamesTests looks for the tests that README.md gives as proof.
+func TestReadmeNamesTests(t *testing.T) {
+	tests := testNames(t)
+	for _, name := range testName.FindAllString(read(t, "README.md"), -1) {
+		assert.True(t, tests[name], "%s is not there", name)
+	}
+}
+
 // TestDifferencesHaveTests holds every row of DIFFERENCES.md to its form: a
 // number of its own, and a test that exists somewhere in the tree.
 func TestDifferencesHaveTests(t *testing.T) {
 	tests := testNames(t)
 	numbers := map[string]bool{}
-	name := regexp.MustCompile(`\b(?:Test|Fuzz|Example)[A-Z0-9_]\w*`)
 	for _, line := range strings.Split(read(t, "DIFFERENCES.md"), "\n") {
 		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, `\|`, "/"), "|"), "|")
 		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|--") || strings.TrimSpace(cells[0]) == "#" {
@@ -60,7 +78,7 @@ func TestDifferencesHaveTests(t *testing.T) {
 		number := strings.TrimSpace(cells[0])
 		assert.False(t, numbers[number], "two rows have the number %s", number)
 		numbers[number] = true
-		named := name.FindAllString(cells[5], -1)
+		named := testName.FindAllString(cells[5], -1)
 		assert.NotEmpty(t, named, "row %s names no test", number)
 		for _, n := range named {
 			assert.True(t, tests[n], "row %s names %s, which is not there", number, n)
