@@ -16,6 +16,9 @@ var casts = []struct {
 	adder, rest func(plugins string) library
 }{
 	{"upstream", upstream, upstream},
+	{"cnikit", cnikit, cnikit},
+	{"from-upstream-to-cnikit", upstream, cnikit},
+	{"from-cnikit-to-upstream", cnikit, upstream},
 }
 
 // perform plays once with each library alone, and once with each one taking over what the

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 
+	"github.com/cnikit/cnikit/libcni"
 	reference "github.com/containernetworking/cni/libcni"
 	"github.com/containernetworking/cni/pkg/types"
 )
@@ -69,6 +70,24 @@ func upstream(dir string) library {
 			return &reference.GCArgs{ValidAttachments: valid}
 		},
 		unsupported: reference.ErrorCheckNotSupp,
+	}
+}
+
+// cnikit returns our implementation, with plugins found in dir.
+func cnikit(dir string) library {
+	return &engine[libcni.NetworkConfigList, libcni.RuntimeConf, libcni.GCArgs]{
+		name: "cnikit",
+		cni:  libcni.NewCNIConfig([]string{dir}, nil),
+		load: libcni.NetworkConfFromBytes,
+		runtime: func(a attachment) *libcni.RuntimeConf {
+			return &libcni.RuntimeConf{
+				ContainerID: a.ContainerID, NetNS: a.NetNS, IfName: a.IfName, Args: a.Args, CapabilityArgs: a.Capabilities,
+			}
+		},
+		gcArgs: func(valid []types.GCAttachment) *libcni.GCArgs {
+			return &libcni.GCArgs{ValidAttachments: valid}
+		},
+		unsupported: libcni.ErrorCheckNotSupp,
 	}
 }
 

@@ -39,8 +39,10 @@ func TestTwoNetworks(t *testing.T) {
 				require.NoError(t, rest.Check(t.Context(), list, a), "CHECK of %s of %s", a.IfName, a.ContainerID)
 			}
 		}
-		host(t, "ip link add backend up type bridge") // the plugin never removes them
-		host(t, "ip link add frontend up type bridge")
+		// The plugin never removes its bridges; CHECK minds the hardware address, which follows
+		// a bridge's ports unless it was set.
+		host(t, "ip link add backend up address 02:00:00:00:00:31 type bridge")
+		host(t, "ip link add frontend up address 02:00:00:00:00:32 type bridge")
 		before := traces(t)
 
 		back1, _ := attach(backend, con1, "eth0")

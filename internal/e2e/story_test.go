@@ -172,6 +172,9 @@ func (r *run) play(t *testing.T) {
 	r.assertGone(t, first)
 	assert.Empty(t, leftBehind(before, traces(t)), "left behind by DEL")
 	require.NoError(t, r.rest.Del(t.Context(), r.conflist, first.attachment), "DEL again")
+	if err := r.rest.Check(t.Context(), r.conflist, first.attachment); assert.Error(t, err, "CHECK after DEL") && !r.tooOldForCheck {
+		r.hear("CHECK after DEL: " + pluginsWords(err))
+	}
 	first.remove(t)
 	first.NetNS = ""
 	require.NoError(t, r.rest.Del(t.Context(), r.conflist, first.attachment), "DEL without a network namespace")
@@ -269,8 +272,10 @@ func (r *run) assertGone(t *testing.T, s *scene) {
 	for _, line := range traces(t) {
 		assert.NotContains(t, line, s.ContainerID)
 	}
-	if s.IfName != "lo" {
-		assert.NotContains(t, s.ip(t, "-br link show"), s.IfName, "in the container")
+	if links := s.ip(t, "-br link show"); s.IfName == "lo" {
+		assert.Regexp(t, "^lo +DOWN", links, "in the container")
+	} else {
+		assert.NotContains(t, links, s.IfName, "in the container")
 	}
 }
 
