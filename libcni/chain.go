@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/cnikit/cnikit/internal/rawjson"
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/types"
 )
@@ -55,12 +54,11 @@ type chain struct {
 	verb
 	network *network
 	rt      *RuntimeConf // of the attachment; nil for verbs about none
-	extra   []rawjson.Field
 
+	*requests
 	exec     invoke.Exec
 	dirs     []string
 	environ  []string // the same for every plugin
-	strip    bool
 	observer *invoke.Observer
 	found    []string // paths by look-ahead
 }
@@ -72,12 +70,19 @@ func (c *CNIConfig) chain(v verb, n *network, rt *RuntimeConf) (*chain, error) {
 		return nil, &RequestError{Command: v.command, Network: n.name, Field: "path", Err: err}
 	}
 	args := &invoke.Args{Command: v.command, Path: strings.Join(dirs, string(os.PathListSeparator))}
+	var capabilityArgs map[string]interface{}
 	if rt != nil {
+		capabilityArgs = rt.CapabilityArgs
 		args.ContainerID, args.NetNS, args.IfName, args.PluginArgs = rt.ContainerID, rt.NetNS, rt.IfName, rt.Args
 	}
+	requests, err := newRequests(n, capabilityArgs)
+	if err != nil {
+		return nil, n.in(v.command, rt, err)
+	}
+	requests.strip = c.opts.StripCapabilities
 	ch := &chain{
-		verb: v, network: n, rt: rt, exec: c.executor(), dirs: dirs,
-		environ: c.opts.Env.Environ(args), strip: c.opts.StripCapabilities, observer: c.opts.Observer,
+		verb: v, network: n, rt: rt, requests: requests, exec: c.executor(), dirs: dirs,
+		environ: c.opts.Env.Environ(args), observer: c.opts.Observer,
 	}
 	if n.list == nil {
 		ch.describe = nil // a plugin by itself: its error stands alone
@@ -145,13 +150,9 @@ func (ch *chain) step(ctx context.Context, i int, prev []byte) ([]byte, error) {
 // call is what the plugin at index i gets, but for the path of its executable.
 func (ch *chain) call(i int, prev []byte) (*invoke.Call, error) {
 	p := ch.network.plugins[i]
-	r := request{network: ch.network, plugin: p, prev: prev, extra: ch.extra, strip: ch.strip}
-	if ch.rt != nil {
-		r.args = ch.rt.CapabilityArgs
-	}
 	call := ch.named(p)
 	var err error
-	if call.Stdin, err = r.bytes(); err != nil {
+	if call.Stdin, err = ch.request(p, prev); err != nil {
 		return nil, ch.failure(call, err)
 	}
 	return call, nil

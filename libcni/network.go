@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
@@ -173,7 +174,7 @@ func (n *network) flags() [3]flag {
 // isConfig reports whether the members of the list's bytes say what the list
 // says.
 func (n *network) isConfig(o rawjson.Object) bool {
-	if name, ok := o.Get("name"); !ok || !equalString(name.Value, n.name) {
+	if name, ok := o.Get("name"); !ok || !rawjson.IsString(name.Value, n.name) {
 		return false
 	}
 	loaded := &NetworkConfigList{}
@@ -190,21 +191,38 @@ func (n *network) isConfig(o rawjson.Object) bool {
 	if err != nil || len(elements) != len(n.plugins) {
 		return false
 	}
+	var parsed, source rawjson.Object
 	for i, e := range elements {
-		// Parsing sorted the plugin's members, so it is sorted here as well.
-		members, err := rawjson.ParseObject(e.Value)
+		if bytes.Equal(n.plugins[i].Bytes, e.Value) {
+			continue
+		}
+		// Loading sorted the plugin's members and took out the white space.
+		parsed, err = rawjson.ParseObjectInto(parsed, n.plugins[i].Bytes)
 		if err != nil {
 			return false
 		}
-		if !bytes.Equal(n.plugins[i].Bytes, e.Value) &&
-			!bytes.Equal(n.plugins[i].Bytes, rawjson.AppendSorted(make([]byte, 0, len(e.Value)), members, false)) {
+		source, err = rawjson.ParseObjectInto(source, e.Value)
+		if err != nil || !sameMembers(parsed, source) {
 			return false
 		}
 	}
 	return true
 }
 
-func equalString(value []byte, s string) bool {
-	decoded, ok := rawjson.String(value)
-	return ok && decoded == s
+// sameMembers reports whether the object that was loaded, without duplicate
+// keys, has the members of its source, in any order.
+func sameMembers(loaded, source rawjson.Object) bool {
+	last := 0
+	for i, m := range source {
+		if slices.ContainsFunc(source[i+1:], func(later rawjson.Member) bool { return bytes.Equal(m.Quoted, later.Quoted) }) {
+			continue // of equal keys the last one was loaded
+		}
+		last++
+		if !slices.ContainsFunc(loaded, func(other rawjson.Member) bool {
+			return bytes.Equal(m.Quoted, other.Quoted) && rawjson.EqualCompact(m.Value, other.Value)
+		}) {
+			return false
+		}
+	}
+	return len(loaded) == last
 }

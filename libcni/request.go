@@ -4,102 +4,119 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
 )
 
-// request is what a plugin gets on its standard input (SPEC.md, section 3,
-// "Deriving request configuration from plugin configuration"): the bytes of its
-// configuration with the members set that the runtime owns. Whatever else is in
-// the configuration, and all of prev, keeps its bytes.
-type request struct {
-	network *network
-	plugin  *PluginConfig
-	prev    []byte          // prevResult; nil: none
-	args    map[string]any  // capability arguments; nil: none
-	extra   []rawjson.Field // members of one verb only
-	strip   bool            // without "capabilities"
+// requests makes what the plugins of one chain get on their standard input
+// (SPEC.md, section 3, "Deriving request configuration from plugin
+// configuration"): the bytes of a plugin's configuration with the members set
+// that the runtime owns. Whatever else is in the configuration, and all of the
+// prevResult, keeps its bytes.
+type requests struct {
+	name, version []byte          // the network's, as JSON strings
+	args          []rawjson.Field // capability arguments by name
+	extra         []rawjson.Field // members of one verb only
+	strip         bool            // leave "capabilities" out
+
+	// Reused from one plugin to the next; no request refers to them.
+	members rawjson.Object
+	set     []rawjson.Field
 }
 
-func (r *request) bytes() ([]byte, error) {
-	o, err := rawjson.ParseObject(r.plugin.Bytes)
-	if err != nil {
+// newRequests prepares the requests of a network: what all plugins get is
+// turned to JSON once.
+func newRequests(n *network, args map[string]interface{}) (*requests, error) {
+	r := &requests{
+		name:    rawjson.AppendString(nil, n.name),
+		version: rawjson.AppendString(nil, n.version),
+		members: make(rawjson.Object, 0, 16),
+		set:     make([]rawjson.Field, 0, 8),
+	}
+	for name, arg := range args {
+		if !n.declares(name) {
+			continue
+		}
+		raw, err := json.Marshal(arg)
+		if err != nil {
+			return nil, &RequestError{Field: "capabilityArgs", Err: fmt.Errorf("capability argument %q: %w", name, err)}
+		}
+		r.args = append(r.args, rawjson.Field{Key: name, Value: raw})
+	}
+	slices.SortFunc(r.args, func(a, b rawjson.Field) int { return strings.Compare(a.Key, b.Key) })
+	return r, nil
+}
+
+// request returns the request for one plugin; a nil prev is none.
+func (r *requests) request(p *PluginConfig, prev []byte) ([]byte, error) {
+	var err error
+	if r.members, err = rawjson.ParseObjectInto(r.members, p.Bytes); err != nil {
 		return nil, fmt.Errorf("unmarshal existing network bytes: %w", err)
 	}
-	set := make([]rawjson.Field, 0, 6)
-	set = append(set,
-		rawjson.Field{Key: "cniVersion", Value: rawjson.AppendString(nil, r.network.version)},
-		rawjson.Field{Key: "name", Value: rawjson.AppendString(nil, r.network.name)})
-	runtimeConfig, err := r.runtimeConfig()
-	if err != nil {
-		return nil, err
-	}
+	r.set = append(r.set[:0], rawjson.Field{Key: "cniVersion", Value: r.version}, rawjson.Field{Key: "name", Value: r.name})
+	runtimeConfig := r.runtimeConfig(p)
 	if runtimeConfig != nil {
-		set = append(set, rawjson.Field{Key: "runtimeConfig", Value: runtimeConfig})
+		r.set = append(r.set, rawjson.Field{Key: "runtimeConfig", Value: runtimeConfig})
 	}
-	set = append(set, r.extra...)
-	size := len(r.plugin.Bytes) + len(r.prev) + len(runtimeConfig) + 256
-	if r.prev != nil {
-		set = append(set, rawjson.Field{Key: "prevResult", Value: r.prev})
+	r.set = append(r.set, r.extra...)
+	if prev != nil {
+		r.set = append(r.set, rawjson.Field{Key: "prevResult", Value: prev})
 	}
-	typed := false
-	out := rawjson.Splice(make([]byte, 0, size), o, func(m rawjson.Member) bool {
+	size, typed := len(p.Bytes)+2, false
+	for _, f := range r.set {
+		size += len(f.Key) + len(f.Value) + len(`,"":`)
+	}
+	for _, m := range r.members {
 		typed = typed || m.Folds("type") && len(m.Value) > len(`""`)
-		return r.keeps(m, set)
-	}, set...)
+	}
 	if !typed {
 		return nil, missingType()
 	}
-	return out, nil
+	return rawjson.Splice(make([]byte, 0, size), r.members, r.keeps, r.set...), nil
 }
 
 // keeps reports whether a member of the file's object is configuration. What
 // only the runtime may say is not: a prevResult or a list of attachments that
 // stands in a file, and any spelling of a key that is set here, which a reader
 // that folds case would take for it (R9, R35, R45).
-func (r *request) keeps(m rawjson.Member, set []rawjson.Field) bool {
-	for _, f := range set {
+func (r *requests) keeps(m rawjson.Member) bool {
+	for _, f := range r.set {
 		if m.Folds(f.Key) {
 			return false
 		}
 	}
-	if m.Folds("prevResult") || r.strip && m.Folds("capabilities") {
-		return false
-	}
-	const reserved = "cni.dev/"
-	key := m.Quoted
-	if len(key) > len(reserved) && key[1]|0x20 != 'c' && key[1] != '\\' {
-		return true // the common case, without decoding the key
-	}
-	s := m.Key()
-	return len(s) < len(reserved) || !strings.EqualFold(s[:len(reserved)], reserved)
+	return !m.Folds("prevResult") && !m.FoldsPrefix("cni.dev/") && !(r.strip && m.Folds("capabilities"))
 }
 
 // runtimeConfig is the capability arguments that the plugin declares and the
 // runtime has; nil if there are none, and then the file's own object stays.
-func (r *request) runtimeConfig() ([]byte, error) {
-	if len(r.args) == 0 || len(r.plugin.Network.Capabilities) == 0 {
-		return nil, nil
-	}
-	var fields []rawjson.Field
-	for _, name := range slices.Sorted(maps.Keys(r.plugin.Network.Capabilities)) {
-		arg, supplied := r.args[name]
-		if !supplied || !r.plugin.Network.Capabilities[name] {
+func (r *requests) runtimeConfig(p *PluginConfig) []byte {
+	var out []byte
+	for _, f := range r.args {
+		if !p.Network.Capabilities[f.Key] {
 			continue
 		}
-		raw, err := json.Marshal(arg)
-		if err != nil {
-			return nil, fmt.Errorf("capability argument %q: %w", name, err)
+		if out == nil {
+			out = make([]byte, 0, len(f.Key)+len(f.Value)+64)
+			out = append(out, '{')
+		} else {
+			out = append(out, ',')
 		}
-		fields = append(fields, rawjson.Field{Key: name, Value: raw})
+		out = rawjson.AppendString(out, f.Key)
+		out = append(append(out, ':'), f.Value...)
 	}
-	if fields == nil {
-		return nil, nil
+	if out == nil {
+		return nil
 	}
-	return rawjson.Splice(nil, nil, nil, fields...), nil
+	return append(out, '}')
+}
+
+// declares reports whether a plugin of the network takes that capability's
+// argument.
+func (n *network) declares(capability string) bool {
+	return slices.ContainsFunc(n.plugins, func(p *PluginConfig) bool { return p.Network.Capabilities[capability] })
 }
 
 // UndeliveredCapabilities returns the names of the capability arguments that no

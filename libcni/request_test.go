@@ -14,71 +14,77 @@ import (
 	"github.com/cnikit/cnikit/types"
 )
 
-func requestFor(t *testing.T, conf string, change func(*request)) (string, error) {
-	t.Helper()
-	r := &request{network: &network{name: "net", version: "1.0.0"}, plugin: &PluginConfig{Network: &types.PluginConf{}, Bytes: []byte(conf)}}
-	if parsed, err := NetworkPluginConfFromBytes([]byte(conf)); err == nil {
-		r.plugin = parsed
+// asked is what a test asks of a request, with the network "net" in 1.0.0.
+type asked struct {
+	prev  []byte
+	args  map[string]any
+	strip bool
+}
+
+func requestFor(conf []byte, a asked) (string, error) {
+	plugin := &PluginConfig{Network: &types.PluginConf{}, Bytes: conf}
+	if parsed, err := NetworkPluginConfFromBytes(conf); err == nil {
+		plugin = parsed
 	}
-	if change != nil {
-		change(r)
+	r, err := newRequests(&network{name: "net", version: "1.0.0", plugins: []*PluginConfig{plugin}}, a.args)
+	if err != nil {
+		return "", err
 	}
-	b, err := r.bytes()
+	r.strip = a.strip
+	b, err := r.request(plugin, a.prev)
 	return string(b), err
 }
 
 func TestRequest(t *testing.T) {
 	for _, c := range []struct {
 		name, conf string
-		change     func(*request)
+		asked      asked
 		want       string
 	}{
-		{"R7 what nobody knows keeps its bytes", `{"type":"a","big":9223372036854775807,"exp":1e400,"one":1.0,"esc":"\u003c\/","deep":{ "b" : [ 1 ] }}`, nil,
+		{"R7 what nobody knows keeps its bytes", `{"type":"a","big":9223372036854775807,"exp":1e400,"one":1.0,"esc":"\u003c\/","deep":{ "b" : [ 1 ] }}`, asked{},
 			`{"type":"a","big":9223372036854775807,"exp":1e400,"one":1.0,"esc":"\u003c\/","deep":{ "b" : [ 1 ] },"cniVersion":"1.0.0","name":"net"}`},
-		{"R42 name and version are the network's", `{"name":"mine","cniVersion":"0.1.0","type":"a"}`, nil,
+		{"R42 name and version are the network's", `{"name":"mine","cniVersion":"0.1.0","type":"a"}`, asked{},
 			`{"type":"a","cniVersion":"1.0.0","name":"net"}`},
-		{"R9 R35 prevResult in a file is not config", `{"type":"a","prevResult":{"ips":[]}}`, nil,
+		{"R9 R35 prevResult in a file is not config", `{"type":"a","prevResult":{"ips":[]}}`, asked{},
 			`{"type":"a","cniVersion":"1.0.0","name":"net"}`},
-		{"R45 nor is any key of cni.dev", `{"type":"a","cni.dev/valid-attachments":[],"CNI.dev/x":1,"\u0063ni.dev/y":2,"cni.development":3,"cni":4}`, nil,
+		{"R45 nor is any key of cni.dev", `{"type":"a","cni.dev/valid-attachments":[],"CNI.dev/x":1,"\u0063ni.dev/y":2,"cni.development":3,"cni":4}`, asked{},
 			`{"type":"a","cni.development":3,"cni":4,"cniVersion":"1.0.0","name":"net"}`},
 		{"R45 other spellings of what is set are dropped", `{"type":"a","NAME":"x","CniVersion":"y","PrevResult":{},"prevre\u017fult":{}}`,
-			func(r *request) { r.prev = []byte(`{"p":1}`) },
+			asked{prev: []byte(`{"p":1}`)},
 			`{"type":"a","cniVersion":"1.0.0","name":"net","prevResult":{"p":1}}`},
-		{"prevResult travels byte for byte", `{"type":"a"}`, func(r *request) { r.prev = []byte("{ \"x\":\t1.0 }") },
+		{"prevResult travels byte for byte", `{"type":"a"}`, asked{prev: []byte("{ \"x\":\t1.0 }")},
 			"{\"type\":\"a\",\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"prevResult\":{ \"x\":\t1.0 }}"},
 		{"R43 declared and supplied arguments, sorted", `{"type":"a","capabilities":{"z":true,"b":true,"no":false,"absent":true}}`,
-			func(r *request) {
-				r.args = map[string]any{"z": math.MaxInt64, "b": []int{1}, "no": 1, "undeclared": 2}
-			},
+			asked{args: map[string]any{"z": math.MaxInt64, "b": []int{1}, "no": 1, "undeclared": func() {}}},
 			`{"type":"a","capabilities":{"z":true,"b":true,"no":false,"absent":true},"cniVersion":"1.0.0","name":"net","runtimeConfig":{"b":[1],"z":9223372036854775807}}`},
 		{"R43 a file's own runtimeConfig is replaced whole", `{"type":"a","capabilities":{"b":true},"runtimeConfig":{"x":1}}`,
-			func(r *request) { r.args = map[string]any{"b": 1} },
+			asked{args: map[string]any{"b": 1}},
 			`{"type":"a","capabilities":{"b":true},"cniVersion":"1.0.0","name":"net","runtimeConfig":{"b":1}}`},
 		{"R43 or kept when there is nothing to deliver", `{"type":"a","capabilities":{"b":true},"runtimeConfig":{"x":1}}`,
-			func(r *request) { r.args = map[string]any{"c": 1} },
+			asked{args: map[string]any{"c": 1}},
 			`{"type":"a","capabilities":{"b":true},"runtimeConfig":{"x":1},"cniVersion":"1.0.0","name":"net"}`},
 		{"R44 capabilities stripped by option", `{"type":"a","capabilities":{"b":true}}`,
-			func(r *request) { r.strip = true; r.args = map[string]any{"b": 1} },
+			asked{strip: true, args: map[string]any{"b": 1}},
 			`{"type":"a","cniVersion":"1.0.0","name":"net","runtimeConfig":{"b":1}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := requestFor(t, c.conf, c.change)
+			got, err := requestFor([]byte(c.conf), c.asked)
 			require.NoError(t, err)
 			assert.Equal(t, c.want, got)
 		})
 	}
 	for _, c := range []struct {
 		name, conf string
-		change     func(*request)
+		asked      asked
 		err        string
 	}{
-		{"no bytes", ``, nil, "unmarshal existing network bytes: unexpected end of JSON input"},
-		{"no type", `{"x":1}`, nil, "error parsing configuration: missing 'type'"},
+		{"no bytes", ``, asked{}, "unmarshal existing network bytes: unexpected end of JSON input"},
+		{"no type", `{"x":1}`, asked{}, "error parsing configuration: missing 'type'"},
 		{"argument without a JSON form", `{"type":"a","capabilities":{"b":true}}`,
-			func(r *request) { r.args = map[string]any{"b": func() {}} }, `capability argument "b": json: unsupported type: func()`},
+			asked{args: map[string]any{"b": func() {}}}, `capability argument "b": json: unsupported type: func()`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := requestFor(t, c.conf, c.change)
+			_, err := requestFor([]byte(c.conf), c.asked)
 			assert.EqualError(t, err, c.err)
 		})
 	}
@@ -107,11 +113,11 @@ func FuzzRequest(f *testing.F) {
 		if _, err := rawjson.ParseObject(prev); err != nil {
 			prev = nil
 		}
-		r := &request{network: &network{name: "net", version: "1.0.0"}, plugin: plugin, prev: prev}
+		a := asked{prev: prev}
 		if withArgs {
-			r.args = map[string]any{"c": 1}
+			a.args = map[string]any{"c": 1}
 		}
-		got, err := r.bytes()
+		got, err := requestFor(conf, a)
 		require.NoError(t, err)
 
 		want := decoded(t, conf)
@@ -137,7 +143,7 @@ func FuzzRequest(f *testing.F) {
 			}
 			want["runtimeConfig"] = map[string]any{"c": json.Number("1")}
 		}
-		require.Equal(t, want, decoded(t, got))
+		require.Equal(t, want, decoded(t, []byte(got)))
 	})
 }
 

@@ -35,12 +35,7 @@ func (m Member) Key() string {
 }
 
 // Is reports whether the decoded key is name.
-func (m Member) Is(name string) bool {
-	if s, ok := plain(m.Quoted); ok {
-		return string(s) == name
-	}
-	return m.Key() == name
-}
+func (m Member) Is(name string) bool { return IsString(m.Quoted, name) }
 
 // Folds reports whether encoding/json would store the member in a struct field
 // tagged name: the keys are equal but for their case.
@@ -55,6 +50,16 @@ func (m Member) Folds(name string) bool {
 		return strings.EqualFold(string(s), name)
 	}
 	return strings.EqualFold(m.Key(), name)
+}
+
+// FoldsPrefix reports whether the key begins with prefix, in any case.
+func (m Member) FoldsPrefix(prefix string) bool {
+	s, ok := plain(m.Quoted)
+	if !ok {
+		key := m.Key()
+		return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
+	}
+	return len(s) >= len(prefix) && strings.EqualFold(string(s[:len(prefix)]), prefix)
 }
 
 // Object is the members of an object in the order of the source, duplicates
@@ -164,11 +169,17 @@ func (t Type) noun() string {
 // returns its members. The error is a [*json.SyntaxError] for text that is not
 // JSON and a [*TypeError] for another JSON value.
 func ParseObject(src []byte) (Object, error) {
+	return ParseObjectInto(make(Object, 0, 8), src)
+}
+
+// ParseObjectInto is [ParseObject] that appends the members to o[:0], for a
+// caller that takes many objects apart one after the other.
+func ParseObjectInto(o Object, src []byte) (Object, error) {
 	i := skipSpace(src, 0)
 	if i == len(src) || src[i] != '{' {
 		return nil, wrongType(src, "object")
 	}
-	o, end := members(src, i)
+	o, end := members(o[:0], src, i)
 	if end < 0 || skipSpace(src, end) != len(src) {
 		return nil, syntaxError(src)
 	}
@@ -204,6 +215,15 @@ func String(value []byte) (string, bool) {
 		return "", false
 	}
 	return s, true
+}
+
+// IsString reports whether value is a JSON string that decodes to s.
+func IsString(value []byte, s string) bool {
+	if in, ok := plain(value); ok {
+		return string(in) == s
+	}
+	decoded, ok := String(value)
+	return ok && decoded == s
 }
 
 // plain returns the inside of a quoted string that needs no decoding.

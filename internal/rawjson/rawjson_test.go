@@ -79,6 +79,23 @@ func TestAppendSorted(t *testing.T) {
 	assert.Equal(t, `{"a":2,"b":{"a":[{"x":"  ","y":1}],"z":1}}`, string(AppendSorted(nil, o, true)))
 }
 
+func TestEqualCompact(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{`{"a": [1, 2], "b" :"x y"}`, `{"a":[1,2],"b":"x y"}`, true},
+		{`{"a":"x y"}`, `{"a":"xy"}`, false},
+		{`[1]`, `[1,2]`, false},
+		{`[12]`, `[1]`, false},
+		{`"\u0061"`, `"a"`, false},
+		{` null `, `null`, true},
+	} {
+		assert.Equal(t, c.want, EqualCompact([]byte(c.a), []byte(c.b)), "%s %s", c.a, c.b)
+		assert.Equal(t, c.want, EqualCompact([]byte(c.b), []byte(c.a)), "%s %s", c.b, c.a)
+	}
+}
+
 func TestPosition(t *testing.T) {
 	src := []byte("{\n  \"a\": x\n}")
 	for offset, want := range map[int][2]int{0: {1, 1}, 2: {2, 1}, 9: {2, 8}, 99: {3, 2}, -1: {1, 1}} {
@@ -140,7 +157,9 @@ func FuzzWrite(f *testing.F) {
 		want := decode(t, src).(map[string]any)
 		require.Equal(t, any(want), decode(t, AppendSorted(nil, o, false)))
 		require.Equal(t, any(want), decode(t, AppendSorted(nil, o, true)))
-		require.Equal(t, any(want), decode(t, AppendCompact(nil, src)))
+		compact := AppendCompact(nil, src)
+		require.Equal(t, any(want), decode(t, compact))
+		require.True(t, EqualCompact(compact, src))
 
 		quoted := AppendString(nil, key)
 		decodedKey, ok := String(quoted)

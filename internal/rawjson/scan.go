@@ -14,9 +14,8 @@ func skipSpace(s []byte, i int) int {
 	return i
 }
 
-// members collects the members of the object that begins at i.
-func members(s []byte, i int) (Object, int) {
-	o := make(Object, 0, 8)
+// members appends the members of the object that begins at i.
+func members(o Object, s []byte, i int) (Object, int) {
 	end := eachMember(s, i, 1, func(m Member) { o = append(o, m) })
 	return o, end
 }

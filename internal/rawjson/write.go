@@ -91,7 +91,7 @@ func AppendSorted(dst []byte, o Object, deep bool) []byte {
 func appendDeep(dst, value []byte) []byte {
 	switch TypeOf(value) {
 	case Obj:
-		o, _ := members(value, 0)
+		o, _ := members(nil, value, 0)
 		return AppendSorted(dst, o, true)
 	case Array:
 		elems, _ := elements(value, 0)
@@ -124,4 +124,28 @@ func AppendCompact(dst, value []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// EqualCompact reports whether two valid values differ in nothing but the white
+// space between tokens.
+func EqualCompact(a, b []byte) bool {
+	i, j := 0, 0
+	for {
+		i, j = skipSpace(a, i), skipSpace(b, j)
+		if i == len(a) || j == len(b) {
+			return i == len(a) && j == len(b)
+		}
+		if a[i] != b[j] {
+			return false
+		}
+		if a[i] == '"' {
+			end, other := skipString(a, i), skipString(b, j)
+			if end < 0 || other < 0 || string(a[i:end]) != string(b[j:other]) {
+				return false
+			}
+			i, j = end, other
+			continue
+		}
+		i, j = i+1, j+1
+	}
 }
