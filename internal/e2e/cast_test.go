@@ -37,6 +37,9 @@ func perform(t *testing.T, p privilege, play func(t *testing.T, adder, rest libr
 			})
 			if told == "" {
 				told = heard
+				if os.Getenv(insideVar) == "" {
+					t.Logf("the plugins said:\n%s", heard)
+				}
 			}
 			assert.Equal(t, told, heard, "what the plugins said, as against the reference")
 		})

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,10 +32,12 @@ type config struct {
 	Delegate      map[string]any  `json:"delegate"`
 	RuntimeConfig json.RawMessage `json:"runtimeConfig"`
 	PrevResult    json.RawMessage `json:"prevResult"`
+
+	Valid []types.GCAttachment `json:"cni.dev/valid-attachments"` // for GC
 }
 
 func main() {
-	skel.PluginMainFuncs(skel.CNIFuncs{Add: add, Check: check, Del: del, Status: status}, version.All, "flannel for tests")
+	skel.PluginMainFuncs(skel.CNIFuncs{Add: add, Check: check, Del: del, Status: status, GC: gc}, version.All, "flannel for tests")
 }
 
 func add(args *skel.CmdArgs) error {
@@ -101,6 +104,26 @@ func status(args *skel.CmdArgs) error {
 		return types.NewError(types.ErrPluginNotAvailable, "flannel is not ready on this node", err.Error())
 	}
 	return invoke.DelegateStatus(context.Background(), plugin, delegate, nil)
+}
+
+// gc removes what is saved of containers that have no valid attachment.
+func gc(args *skel.CmdArgs) error {
+	c, err := load(args.StdinData)
+	if err != nil {
+		return err
+	}
+	saved, err := os.ReadDir(c.DataDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var errs []error
+	for _, file := range saved {
+		valid := func(a types.GCAttachment) bool { return a.ContainerID == file.Name() }
+		if !slices.ContainsFunc(c.Valid, valid) {
+			errs = append(errs, os.Remove(c.saved(file.Name())))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func load(stdin []byte) (*config, error) {
