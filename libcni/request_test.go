@@ -55,7 +55,7 @@ func TestRequest(t *testing.T) {
 		{"prevResult travels byte for byte", `{"type":"a"}`, asked{prev: []byte("{ \"x\":\t1.0 }")},
 			"{\"type\":\"a\",\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"prevResult\":{ \"x\":\t1.0 }}"},
 		{"R43 declared and supplied arguments, sorted", `{"type":"a","capabilities":{"z":true,"b":true,"no":false,"absent":true}}`,
-			asked{args: map[string]any{"z": math.MaxInt64, "b": []int{1}, "no": 1, "undeclared": func() {}}},
+			asked{args: map[string]any{"z": int64(math.MaxInt64), "b": []int{1}, "no": 1, "undeclared": func() {}}},
 			`{"type":"a","capabilities":{"z":true,"b":true,"no":false,"absent":true},"cniVersion":"1.0.0","name":"net","runtimeConfig":{"b":[1],"z":9223372036854775807}}`},
 		{"R43 a file's own runtimeConfig is replaced whole", `{"type":"a","capabilities":{"b":true},"runtimeConfig":{"x":1}}`,
 			asked{args: map[string]any{"b": 1}},
