@@ -106,20 +106,13 @@ func DecodeResult(result []byte) (types.Result, error) {
 // knownVersion returns the version of the specification that v names, written as
 // results write it.
 func knownVersion(v string) (string, bool) {
-	if v == "" {
-		return "0.1.0", true
-	}
 	for _, known := range version.All.SupportedVersions() {
 		if v == known {
 			return known, true
 		}
 	}
 	for _, known := range version.All.SupportedVersions() {
-		atLeast, err := version.GreaterThanOrEqualTo(v, known)
-		if err != nil {
-			return "", false
-		}
-		if above, _ := version.GreaterThan(v, known); atLeast && !above {
+		if order, err := version.Compare(v, known); err == nil && order == 0 {
 			return known, true
 		}
 	}
