@@ -12,7 +12,9 @@ import (
 const (
 	// readSize is how much is read from a pipe at once; results and log lines are
 	// mostly shorter.
-	readSize = 4 << 10
+	readSize = 2 << 10
+	// maxRead is how much is read at once from a plugin that writes a lot.
+	maxRead = 64 << 10
 	// maxTail is how much of a plugin's standard error is kept.
 	maxTail = 64 << 10
 	// maxLine is how long a line may be to be forwarded in one piece.
@@ -50,8 +52,8 @@ func (r *reader) loop() {
 		}
 		switch {
 		case err == nil:
-			if n == len(buf) && n < 16*readSize {
-				buf = make([]byte, 4*n)
+			if n == len(buf) && n < maxRead {
+				buf = make([]byte, min(4*n, maxRead))
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			// Nobody is waited for any longer, but what was written is taken.

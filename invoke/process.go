@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,13 +29,21 @@ type process struct {
 	stdin          *os.File // end to write to, or nil when all is written
 	stdout, stderr *reader
 
-	// dead is closed when the process has ended. On Linux it has not been reaped
-	// then, so that its number still is its group's and nobody else's.
-	dead chan struct{}
-	// release is closed when the process may be reaped, reaped when it has been.
-	release, reaped chan struct{}
-	waitErr         error // after reaped
+	// dead is closed when the process has ended and somebody waits for it. On Linux
+	// it has not been reaped then, so that its number still is its group's and
+	// nobody else's.
+	dead    chan struct{}
+	state   atomic.Int32
+	waitErr error // after reap
 }
+
+// States of a process: it runs, it has ended and is the supervisor's to reap, or the
+// supervisor has gone and wait reaps it when it ends.
+const (
+	running = iota
+	ended
+	abandoned
+)
 
 // start starts the process with three pipes and the goroutines that serve them.
 func (p *process) start(r *run, stdin []byte) error {
@@ -71,7 +80,7 @@ func (p *process) start(r *run, stdin []byte) error {
 		closeAll(p.stdin, outEnd, errEnd)
 		return err
 	}
-	p.dead, p.release, p.reaped = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	p.dead = make(chan struct{})
 	p.stdout = newReader(outEnd, r.stdout.take)
 	p.stderr = newReader(errEnd, r.stderr.take)
 	go p.wait()
@@ -93,12 +102,13 @@ func (p *process) supervise(ctx context.Context, r *run) {
 	r.stopped = p.watch(ctx)
 	drain := time.Now().Add(drainWait)
 	if r.stopped != nil {
-		r.left = !p.stop()
+		p.stop()
 		drain = time.Now()
+		r.left = p.state.CompareAndSwap(running, abandoned)
 	}
-	close(p.release)
 	if !r.left {
-		<-p.reaped
+		<-p.dead
+		p.reap()
 		r.waitErr = p.waitErr
 	}
 	p.stdout.hurry(drain)
@@ -139,33 +149,25 @@ func (p *process) watch(ctx context.Context) error {
 
 // stop asks the process and its group to end, and after the grace period makes
 // them. It does not wait longer than the last of them takes, as far as that can be
-// seen: by the outputs, which all of them have got. It reports whether the process
-// has ended.
-func (p *process) stop() bool {
+// seen: by the outputs, which all of them have got.
+func (p *process) stop() {
 	if p.grace > 0 {
 		p.terminate()
 		within(p.grace, p.dead, p.stdout.done, p.stderr.done)
 	}
 	p.kill()
-	return within(killWait, p.dead)
+	within(killWait, p.dead)
 }
 
-// within waits until all channels are closed, and reports false when that takes
-// longer than d.
-func within(d time.Duration, all ...<-chan struct{}) bool {
+// within waits until all channels are closed, but not longer than d.
+func within(d time.Duration, all ...<-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for _, c := range all {
 		select {
 		case <-c:
-			continue
-		default:
-		}
-		select {
-		case <-c:
 		case <-timer.C:
-			return false
+			return
 		}
 	}
-	return true
 }

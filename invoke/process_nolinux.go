@@ -7,6 +7,10 @@ package invoke
 // a number out again at once.
 func (p *process) wait() {
 	p.waitErr = p.cmd.Wait()
-	close(p.dead)
-	close(p.reaped)
+	if p.state.CompareAndSwap(running, ended) {
+		close(p.dead)
+	}
 }
+
+// reap has nothing left to do.
+func (p *process) reap() {}

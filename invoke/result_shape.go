@@ -3,6 +3,7 @@ package invoke
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
@@ -111,76 +112,116 @@ var (
 
 // checkShape checks a result of a known version.
 func checkShape(o rawjson.Object, version string) error {
+	fields := shape10
 	switch version {
 	case "0.1.0", "0.2.0":
-		return checkFields("", o, shape02)
+		fields = shape02
 	case "0.3.0", "0.3.1", "0.4.0":
-		return checkFields("", o, shape04)
+		fields = shape04
 	}
-	return checkFields("", o, shape10)
+	if err := checkFields(nil, o, fields); err != nil {
+		return err
+	}
+	return nil
 }
 
-func checkFields(at string, o rawjson.Object, fields []field) error {
-	for _, f := range fields {
+// place is where a value stands; it becomes a JSON pointer only in an error.
+type place struct {
+	in    *place
+	name  string
+	index int // of an element of a list, which has no name
+}
+
+func (p *place) pointer() string {
+	switch {
+	case p == nil:
+		return ""
+	case p.name == "":
+		return p.in.pointer() + "/" + strconv.Itoa(p.index)
+	}
+	return p.in.pointer() + "/" + p.name
+}
+
+func (p *place) errorf(format string, args ...any) *ResultError {
+	return &ResultError{p.pointer(), fmt.Sprintf(format, args...)}
+}
+
+func checkFields(at *place, o rawjson.Object, fields []field) *ResultError {
+	for i := range fields {
+		f := &fields[i]
 		found := false
 		for _, m := range o {
-			if !m.Folds(f.name) {
+			if !m.Folds(f.name) || !f.required && rawjson.TypeOf(m.Value) == rawjson.Null {
 				continue
 			}
-			if rawjson.TypeOf(m.Value) != rawjson.Null {
-				found = true
-			} else if !f.required {
-				continue
-			}
-			if err := checkValue(at+"/"+f.name, m.Value, f.shape); err != nil {
+			found = true
+			if err := checkValue(&place{in: at, name: f.name}, m.Value, f.shape); err != nil {
 				return err
 			}
 		}
 		if f.required && !found {
-			return &ResultError{at + "/" + f.name, "missing"}
+			return (&place{in: at, name: f.name}).errorf("missing")
 		}
 	}
 	return nil
 }
 
-func checkValue(at string, value []byte, s *shape) error {
+func checkValue(at *place, value []byte, s *shape) *ResultError {
 	switch s.kind {
 	case object:
 		o, err := rawjson.ParseObject(value)
 		if err != nil {
-			return &ResultError{at, err.Error()}
+			return at.errorf("%v", err)
 		}
 		return checkFields(at, o, s.fields)
 	case list:
 		elems, err := rawjson.ParseArray(value)
 		if err != nil {
-			return &ResultError{at, err.Error()}
+			return at.errorf("%v", err)
 		}
 		for i, e := range elems {
 			if s.elem.kind == text && rawjson.TypeOf(e.Value) == rawjson.Null {
 				continue
 			}
-			if err := checkValue(at+"/"+strconv.Itoa(i), e.Value, s.elem); err != nil {
+			if err := checkValue(&place{in: at, index: i}, e.Value, s.elem); err != nil {
 				return err
 			}
 		}
 		return nil
 	case integer:
 		if _, err := strconv.Atoi(string(value)); err != nil {
-			return &ResultError{at, fmt.Sprintf("%s is not an integer of this machine", clip(string(value), head))}
+			return at.errorf("%s is not an integer of this machine", clip(string(value), head))
 		}
 		return nil
 	}
-	str, ok := rawjson.String(value)
+	if rawjson.TypeOf(value) != rawjson.Text {
+		return at.errorf("%s is not a string", clip(string(value), head))
+	}
+	if s.kind == text {
+		return nil
+	}
+	str, _ := rawjson.String(value)
 	switch {
-	case !ok:
-		return &ResultError{at, fmt.Sprintf("%s is not a string", clip(string(value), head))}
-	case s.kind == address && str != "" && net.ParseIP(str) == nil:
-		return &ResultError{at, fmt.Sprintf("%s is not an IP address", quote([]byte(str), maxQuote, head))}
-	case s.kind == network:
-		if _, _, err := net.ParseCIDR(str); err != nil {
-			return &ResultError{at, fmt.Sprintf("%s is not an address with a prefix length", quote([]byte(str), maxQuote, head))}
-		}
+	case s.kind == address && str != "" && !isAddress(str):
+		return at.errorf("%s is not an IP address", quote([]byte(str), maxQuote, head))
+	case s.kind == network && !isNetwork(str):
+		return at.errorf("%s is not an address with a prefix length", quote([]byte(str), maxQuote, head))
 	}
 	return nil
+}
+
+// The data types read addresses with package net, which takes a little more than
+// netip and allocates.
+
+func isAddress(s string) bool {
+	addr, err := netip.ParseAddr(s)
+	return err == nil && addr.Zone() == "" || net.ParseIP(s) != nil
+}
+
+func isNetwork(s string) bool {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return true
+	}
+	_, _, err := net.ParseCIDR(s)
+	return err == nil
 }
