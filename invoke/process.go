@@ -26,7 +26,7 @@ type process struct {
 
 	terminate, kill func() // signal the group
 
-	stdin          *os.File // end to write to, or nil when all is written
+	stdin          *os.File // our end
 	stdout, stderr *reader
 
 	// dead is closed when the process has ended and somebody waits for it. On Linux
@@ -47,54 +47,53 @@ const (
 
 // start starts the process with three pipes and the goroutines that serve them.
 func (p *process) start(r *run, stdin []byte) error {
-	var theirs [3]*os.File
-	closeAll := func(files ...*os.File) {
-		for _, f := range files {
-			if f != nil {
-				_ = f.Close()
-			}
-		}
-	}
-	defer func() { closeAll(theirs[:]...) }()
-	var err error
-	var outEnd, errEnd *os.File
-	if theirs[0], p.stdin, err = os.Pipe(); err != nil {
+	in, out, errs, err := openPipes()
+	if err != nil {
 		return err
 	}
-	if outEnd, theirs[1], err = os.Pipe(); err != nil {
-		closeAll(p.stdin)
-		return err
-	}
-	if errEnd, theirs[2], err = os.Pipe(); err != nil {
-		closeAll(p.stdin, outEnd)
-		return err
-	}
-	rest := stdin[writeReady(p.stdin, stdin):]
-	if len(rest) == 0 {
-		closeAll(p.stdin)
-		p.stdin = nil
-	}
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1], theirs[2]
+	rest := stdin[writeReady(in.write, stdin):]
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in.read, out.write, errs.write
 	p.prepare()
 	if err := p.cmd.Start(); err != nil {
-		closeAll(p.stdin, outEnd, errEnd)
+		closeAll(in.read, in.write, out.read, out.write, errs.read, errs.write)
 		return err
 	}
-	p.dead = make(chan struct{})
-	p.stdout = newReader(outEnd, r.stdout.take)
-	p.stderr = newReader(errEnd, r.stderr.take)
+	closeAll(in.read, out.write, errs.write)
+	r.started = true
+	p.stdin, p.dead = in.write, make(chan struct{})
+	p.stdout = newReader(out.read, r.stdout.take)
+	p.stderr = newReader(errs.read, r.stderr.take)
 	go p.wait()
 	go p.stdout.loop()
 	go p.stderr.loop()
-	if p.stdin != nil {
-		go func() {
-			// A plugin may exit without reading its request.
-			_, _ = p.stdin.Write(rest)
-			_ = p.stdin.Close()
-		}()
+	if len(rest) == 0 {
+		closeAll(p.stdin)
+		return nil
 	}
-	r.started = true
+	go func() {
+		_, _ = p.stdin.Write(rest) // a plugin may exit without reading its request
+		closeAll(p.stdin)
+	}()
 	return nil
+}
+
+type pipe struct{ read, write *os.File }
+
+func openPipes() (in, out, errs pipe, err error) {
+	for _, p := range []*pipe{&in, &out, &errs} {
+		if p.read, p.write, err = os.Pipe(); err != nil {
+			closeAll(in.read, in.write, out.read, out.write)
+			return in, out, errs, err
+		}
+	}
+	return in, out, errs, nil
+}
+
+// closeAll closes the files; nil ones and a second time do no harm.
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }
 
 // supervise returns when the process has ended, or has been told to and did not.
@@ -115,9 +114,7 @@ func (p *process) supervise(ctx context.Context, r *run) {
 	p.stderr.hurry(drain)
 	p.stdout.close()
 	p.stderr.close()
-	if p.stdin != nil {
-		_ = p.stdin.Close()
-	}
+	closeAll(p.stdin)
 	r.stderr.flush()
 	if r.stopped == nil {
 		r.stopped = p.stdout.err
