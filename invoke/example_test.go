@@ -85,7 +85,7 @@ func ExampleCheckResult() {
 	}
 	// Output:
 	// {"cniVersion":"1.0.0","ips":[{"address":"10.1.0.2/24"}],"vendor":{"id":12345678901234567890}}
-	// {"ips":[{"address":"10.1.0.2/24"}],"cniVersion":"1.0.0"}
+	// {"cniVersion":"1.0.0","ips":[{"address":"10.1.0.2/24"}]}
 	// {"cniVersion":"1.0.0","ips":[{"address":"10.1.0.2/24"}]}
 	// error: /ips/0: JSON value is null, not an object
 }

@@ -70,3 +70,14 @@ func TestRawExecSuccess(t *testing.T) {
 	assert.Equal(t, "verb ADD\nrequest", string(out))
 	assert.Equal(t, "note\n", stderr.String())
 }
+
+func TestExitZeroWithErrorObject(t *testing.T) {
+	path := script(t, `echo '{"code": 3, "msg": "no such container"}'; echo why >&2`)
+	c := &invoke.Call{Plugin: "p", Path: path, Command: "DEL"}
+	_, err := c.Run(context.Background(), &invoke.DefaultExec{RawExec: &invoke.RawExec{}})
+	require.EqualError(t, err, "no such container")
+	var failed *invoke.PluginError
+	require.ErrorAs(t, err, &failed)
+	assert.Zero(t, failed.ExitCode)
+	assert.Equal(t, types.ErrUnknownContainer, failed.Code)
+}

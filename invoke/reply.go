@@ -138,10 +138,27 @@ func oddlySpelled(o rawjson.Object) bool {
 	return false
 }
 
+// setVersion returns the reply with cniVersion v and no other byte changed, unless
+// it has the key more than once.
 func setVersion(reply []byte, o rawjson.Object, v string) []byte {
-	others := func(m rawjson.Member) bool { return !m.Folds("cniVersion") }
 	value := rawjson.AppendString(nil, v)
-	dst := make([]byte, 0, len(reply)+len(`,"cniVersion":`)+len(value))
+	dst := make([]byte, 0, len(reply)+len(`"cniVersion":,`)+len(value))
+	var at []rawjson.Member
+	for _, m := range o {
+		if m.Folds("cniVersion") {
+			at = append(at, m)
+		}
+	}
+	switch {
+	case len(at) == 0 && len(o) > 0:
+		dst = append(append(dst, `{"cniVersion":`...), value...)
+		dst = append(dst, ',')
+		return append(dst, reply[1:]...)
+	case len(at) == 1 && at[0].Is("cniVersion"):
+		dst = append(append(dst, reply[:at[0].Offset]...), value...)
+		return append(dst, reply[at[0].Offset+len(at[0].Value):]...)
+	}
+	others := func(m rawjson.Member) bool { return !m.Folds("cniVersion") }
 	return rawjson.Splice(dst, o, others, rawjson.Field{Key: "cniVersion", Value: value})
 }
 
