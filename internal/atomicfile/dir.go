@@ -1,0 +1,241 @@
+// Package atomicfile keeps small files that are there whole or not at all, also
+// after a crash, and files whose lock says that their owner is alive.
+//
+// A [Dir] is an open directory, and every file is named relative to it. The
+// directory itself may be a mount or a symbolic link, but nothing in it leads
+// outside: names are resolved by os.Root. A [File] begins under a temporary name,
+// locked, and is written and synced there; renaming it is what makes it visible.
+//
+// # What is promised
+//
+// On a local file system a reader sees the old file or the new one, never a
+// part. With [File.Sync] before the renaming this holds for a loss of power too.
+// The directory is not synced after a renaming: which of two names survived a
+// loss of power is decided by the file system, and those with a journal keep the
+// order of the changes. Over a network file system renaming is as atomic, but
+// another machine may see it late, and locks hold only where the server has them.
+//
+// Locks are flock(2) on Linux, macOS and the BSDs, and LockFileEx on Windows; both
+// end with the process. Where the system or the file system has none, a file
+// counts as locked until it is an hour old, or until its owner releases it.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Fault is asked before each operation on a file; its error is returned in the
+// operation's place. It is how tests make a disk full, or kill the process at a
+// chosen point. Nil: no faults.
+type Fault func(op, path string) error
+
+// MaxSize is the size in bytes of the largest file that is read.
+const MaxSize = 256 << 20
+
+// ErrTooLarge is in the error of [Dir.Read] for a file above [MaxSize].
+var ErrTooLarge = errors.New("file is too large")
+
+// tempPrefix is how the names of unfinished files begin.
+const tempPrefix = ".tmp-"
+
+// Dir is an open directory. Its methods may be called from several goroutines.
+// Their errors are *[fs.PathError] with the whole path.
+type Dir struct {
+	path  string
+	root  *os.Root
+	fault Fault
+}
+
+// Open opens the directory at path, following links.
+func Open(path string, fault Fault) (*Dir, error) {
+	d := &Dir{path: path, fault: fault}
+	if err := d.before("open", ""); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	d.root = root
+	return d, nil
+}
+
+// Create is Open for a directory that may have to be made, with its parents, for
+// the owner only.
+func Create(path string, fault Fault) (*Dir, error) {
+	d, err := Open(path, fault)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return d, err
+	}
+	if err := makeAll(path, fault); err != nil {
+		return nil, err
+	}
+	return Open(path, fault)
+}
+
+func makeAll(path string, fault Fault) error {
+	d := &Dir{path: path, fault: fault}
+	if err := d.before("mkdir", ""); err != nil {
+		return err
+	}
+	err := os.Mkdir(path, 0o700)
+	if parent := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) && parent != path {
+		if err := makeAll(parent, fault); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil // somebody else's, or no directory: opening it tells
+	case err != nil:
+		return err
+	}
+	_ = os.Chmod(path, 0o700) // whatever the umask took away
+	// Once in the life of a cache directory, so that its files are not lost
+	// together with it. Not every system can sync a directory.
+	if parent, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = parent.Sync()
+		_ = parent.Close()
+	}
+	return nil
+}
+
+// Close releases the directory. Files that were opened from it stay open.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// Path returns the path of the directory's file of that name.
+func (d *Dir) Path(name string) string { return filepath.Join(d.path, name) }
+
+// Read returns what is in a regular file.
+func (d *Dir) Read(name string) ([]byte, error) {
+	data, _, err := d.ReadTime(name)
+	return data, err
+}
+
+// ReadTime is Read that also returns when the file was last written to.
+func (d *Dir) ReadTime(name string) ([]byte, time.Time, error) {
+	if err := d.before("read", name); err != nil {
+		return nil, time.Time{}, err
+	}
+	// Not to wait for a writer if somebody put a named pipe there.
+	f, err := d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, time.Time{}, d.wrap("open", name, err)
+	}
+	defer f.Close()
+	data, info, err := readRegular(f)
+	if err != nil {
+		return nil, time.Time{}, d.wrap("read", name, err)
+	}
+	return data, info.ModTime(), nil
+}
+
+func readRegular(f *os.File) ([]byte, fs.FileInfo, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case info.IsDir():
+		return nil, nil, errors.New("is a directory")
+	case !info.Mode().IsRegular():
+		return nil, nil, errors.New("not a regular file")
+	case info.Size() > MaxSize:
+		return nil, nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, info.Size())
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil // it shrank: somebody who does not rename wrote to it
+	}
+	return data[:n], info, err
+}
+
+// Names returns the names of the files in the directory, in no order, without
+// those of unfinished files. An error comes with the names read so far.
+func (d *Dir) Names() ([]string, error) {
+	all, err := d.list()
+	names := all[:0]
+	for _, name := range all {
+		if !strings.HasPrefix(name, tempPrefix) {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+func (d *Dir) list() ([]string, error) {
+	if err := d.before("list", ""); err != nil {
+		return nil, err
+	}
+	f, err := d.root.Open(".")
+	if err != nil {
+		return nil, d.wrap("open", "", err)
+	}
+	defer f.Close()
+	all, err := f.Readdirnames(-1)
+	if err != nil {
+		err = d.wrap("list", "", err)
+	}
+	return all, err
+}
+
+// Remove removes a file. One that is not there is no error.
+func (d *Dir) Remove(name string) error {
+	if err := d.before("remove", name); err != nil {
+		return err
+	}
+	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return d.wrap("remove", name, err)
+	}
+	return nil
+}
+
+// Clean removes unfinished files that nobody writes any more: those at least age
+// old whose lock is free. It is a courtesy; what cannot be removed stays.
+func (d *Dir) Clean(age time.Duration) {
+	all, _ := d.list()
+	for _, name := range all {
+		if !strings.HasPrefix(name, tempPrefix) {
+			continue
+		}
+		// The age covers the moment between making a file and locking it.
+		info, err := d.root.Lstat(name)
+		if err != nil || time.Since(info.ModTime()) < age {
+			continue
+		}
+		if f, err := d.Lock(name); err == nil {
+			_ = f.Remove()
+		}
+	}
+}
+
+func (d *Dir) before(op, name string) error {
+	if d.fault == nil {
+		return nil
+	}
+	if err := d.fault(op, d.Path(name)); err != nil {
+		return &fs.PathError{Op: op, Path: d.Path(name), Err: err}
+	}
+	return nil
+}
+
+// wrap puts the whole path into an error that has a name, or none.
+func (d *Dir) wrap(op, name string, err error) error {
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
+		err = p.Err
+	case errors.As(err, &l):
+		err = l.Err
+	}
+	return &fs.PathError{Op: op, Path: d.Path(name), Err: err}
+}

@@ -1,0 +1,219 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"time"
+)
+
+// ErrLocked is in the error of [Dir.Lock] for a file that somebody holds.
+var ErrLocked = errors.New("file is locked")
+
+// lockless is how long a file counts as locked where there are no locks.
+const lockless = time.Hour
+
+// File is an open file that this process holds: one it is about to write, or
+// one it has locked. It is for one goroutine.
+type File struct {
+	dir    *Dir
+	f      *os.File
+	name   string
+	locked bool // false where there are no locks
+}
+
+// Temp makes a file under a temporary name, locked.
+func (d *Dir) Temp() (*File, error) {
+	if err := d.before("create", tempPrefix); err != nil {
+		return nil, err
+	}
+	for {
+		// Two processes must not agree on a name, but nobody has to be kept
+		// from guessing it: the file is made by whoever comes first.
+		name := tempPrefix + strconv.FormatUint(rand.Uint64(), 16)
+		f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, d.wrap("create", name, err)
+		}
+		_ = f.Chmod(0o600) // whatever the umask took away
+		file := &File{dir: d, f: f, name: name}
+		if err := file.lock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			_ = file.Remove()
+			return nil, err
+		}
+		return file, nil
+	}
+}
+
+// Lock opens a file and locks it, so that it can be looked at and removed in
+// peace. The error is fs.ErrNotExist if the file is gone, also if it went, or was
+// replaced, before the lock was had; and [ErrLocked] if somebody else holds it.
+func (d *Dir) Lock(name string) (*File, error) {
+	if err := d.before("open", name); err != nil {
+		return nil, err
+	}
+	// Some file systems lock for writing only what is open for writing, and
+	// others cannot be written to at all.
+	f, err := d.root.OpenFile(name, os.O_RDWR|nonblock, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f, err = d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	}
+	if err != nil {
+		return nil, d.wrap("open", name, err)
+	}
+	file := &File{dir: d, f: f, name: name}
+	if err := file.lockOld(); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	if err := file.same(); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (f *File) lock() error {
+	if err := f.dir.before("lock", f.name); err != nil {
+		return err
+	}
+	err := tryLock(f.f)
+	if err != nil {
+		return f.dir.wrap("lock", f.name, err)
+	}
+	f.locked = true
+	return nil
+}
+
+// lockOld is lock that lets age stand for the lock where there is none.
+func (f *File) lockOld() error {
+	err := f.lock()
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	info, err := f.f.Stat()
+	if err == nil && time.Since(info.ModTime()) < lockless {
+		err = ErrLocked
+	}
+	if err != nil {
+		return f.dir.wrap("lock", f.name, err)
+	}
+	return nil
+}
+
+// same reports fs.ErrNotExist if the name no longer leads to the open file. A
+// lock is on the file; whoever held it before may have removed the name.
+func (f *File) same() error {
+	open, err := f.f.Stat()
+	if err != nil {
+		return f.dir.wrap("stat", f.name, err)
+	}
+	named, err := f.dir.root.Lstat(f.name)
+	if err != nil {
+		return f.dir.wrap("stat", f.name, err)
+	}
+	if !os.SameFile(open, named) {
+		return f.dir.wrap("stat", f.name, fs.ErrNotExist)
+	}
+	return nil
+}
+
+// Path returns the file's path as it is now.
+func (f *File) Path() string { return f.dir.Path(f.name) }
+
+// Read returns what is in the file, if it is a regular one.
+func (f *File) Read() ([]byte, time.Time, error) {
+	if err := f.dir.before("read", f.name); err != nil {
+		return nil, time.Time{}, err
+	}
+	data, info, err := readRegular(f.f)
+	if err != nil {
+		return nil, time.Time{}, f.dir.wrap("read", f.name, err)
+	}
+	return data, info.ModTime(), nil
+}
+
+// Write appends data.
+func (f *File) Write(data []byte) error {
+	err := f.dir.before("write", f.name)
+	if err != nil {
+		// As a full disk does it: a part is written before it is noticed.
+		_, _ = f.f.Write(data[:len(data)/2])
+		return err
+	}
+	if _, err := f.f.Write(data); err != nil {
+		return f.dir.wrap("write", f.name, err)
+	}
+	return nil
+}
+
+// Sync returns when what was written is on the disk.
+func (f *File) Sync() error {
+	if err := f.dir.before("sync", f.name); err != nil {
+		return err
+	}
+	if err := f.f.Sync(); err != nil {
+		return f.dir.wrap("sync", f.name, err)
+	}
+	return nil
+}
+
+// Rename gives the file its name, in place of what may be there. It stays open
+// and locked.
+func (f *File) Rename(name string) error {
+	if err := f.dir.before("rename", name); err != nil {
+		return err
+	}
+	if err := f.dir.root.Rename(f.name, name); err != nil {
+		return f.dir.wrap("rename", name, err)
+	}
+	f.name = name
+	return nil
+}
+
+// RenameNew is Rename for a name that nobody may have: if it is taken, the error
+// is fs.ErrExist. It is decided by a link, which, unlike a renaming, replaces
+// nothing; on a file system without links two that ask at the same moment may
+// both be told that the name is free.
+func (f *File) RenameNew(name string) error {
+	err := f.dir.before("link", name)
+	if err == nil {
+		err = f.dir.root.Link(f.name, name)
+	}
+	switch {
+	case err == nil:
+		_ = f.dir.root.Remove(f.name) // else it is a leftover, and will be cleaned
+		f.name = name
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return f.dir.wrap("link", name, fs.ErrExist)
+	}
+	if _, err := f.dir.root.Lstat(name); err == nil {
+		return f.dir.wrap("rename", name, fs.ErrExist)
+	}
+	return f.Rename(name)
+}
+
+// Close lets go of the file, which stays where it is.
+func (f *File) Close() error { return f.f.Close() }
+
+// Release is Close for a file whose lock others wait for.
+func (f *File) Release() error {
+	if !f.locked {
+		// Where age stands for the lock, an old file is a free one.
+		_ = f.dir.root.Chtimes(f.name, time.Time{}, time.Unix(0, 0))
+	}
+	return f.f.Close()
+}
+
+// Remove removes the file and closes it, in this order: nobody can lock it while
+// it still has a name.
+func (f *File) Remove() error {
+	err := f.dir.Remove(f.name)
+	return errors.Join(err, f.f.Close())
+}

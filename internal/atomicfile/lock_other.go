@@ -1,0 +1,14 @@
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd || windows)
+
+package atomicfile
+
+import (
+	"errors"
+	"os"
+)
+
+const nonblock = 0
+
+// tryLock knows no locks here. Those of fcntl(2) would not do: they are the
+// process's, so it could not tell its own ADD from a dead one's.
+func tryLock(*os.File) error { return errors.ErrUnsupported }
