@@ -3,6 +3,7 @@ package libcni
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -24,9 +25,20 @@ import (
 func (c *CNIConfig) AddNetworkList(ctx context.Context, list *NetworkConfigList, rt *RuntimeConf) (types.Result, error) {
 	n, err := networkOfList(list)
 	if err != nil {
-		return nil, n.in("ADD", rt, err)
+		return nil, list.describe(n.in("ADD", rt, err))
 	}
-	return c.add(ctx, n, rt)
+	result, err := c.add(ctx, n, rt)
+	return result, list.describe(err)
+}
+
+// describe gives an error about the arguments of ADD the words that upstream's
+// has, where the list has a plugin to describe.
+func (l *NetworkConfigList) describe(err error) error {
+	var r *RequestError
+	if errors.As(err, &r) && l != nil && len(l.Plugins) > 0 && l.Plugins[0] != nil && l.Plugins[0].Network != nil {
+		r.description = verbAdd.describe(l.Plugins[0].Network)
+	}
+	return err
 }
 
 // AddNetwork is [CNIConfig.AddNetworkList] for a single plugin, with the name

@@ -26,6 +26,10 @@ type verb struct {
 	result bool
 	// carryOn says that a failed plugin does not keep the next from running.
 	carryOn bool
+	// filePrev passes on a prevResult that stands in the plugin's configuration
+	// when there is no other. It is no configuration (R9), but for these verbs
+	// upstream's suite demands it.
+	filePrev bool
 	// describe is put before a plugin's error.
 	describe func(*types.PluginConf) string
 }
@@ -33,9 +37,9 @@ type verb struct {
 var (
 	verbAdd    = verb{command: "ADD", lookAhead: true, result: true, describe: failed("add")}
 	verbCheck  = verb{command: "CHECK", lookAhead: true}
-	verbDel    = verb{command: "DEL", reverse: true, describe: failed("delete")}
-	verbGC     = verb{command: "GC", carryOn: true, describe: func(p *types.PluginConf) string { return "failed to GC plugin " + p.Type }}
-	verbStatus = verb{command: "STATUS"}
+	verbDel    = verb{command: "DEL", reverse: true, filePrev: true, describe: failed("delete")}
+	verbGC     = verb{command: "GC", carryOn: true, filePrev: true, describe: func(p *types.PluginConf) string { return "failed to GC plugin " + p.Type }}
+	verbStatus = verb{command: "STATUS", filePrev: true}
 )
 
 // failed describes a plugin of a list as upstream does.
@@ -79,7 +83,7 @@ func (c *CNIConfig) chain(v verb, n *network, rt *RuntimeConf) (*chain, error) {
 	if err != nil {
 		return nil, n.in(v.command, rt, err)
 	}
-	requests.strip = c.opts.StripCapabilities
+	requests.strip, requests.filePrev = c.opts.StripCapabilities, v.filePrev
 	ch := &chain{
 		verb: v, network: n, rt: rt, requests: requests, exec: c.executor(), dirs: dirs,
 		environ: c.opts.Env.Environ(args), observer: c.opts.Observer,

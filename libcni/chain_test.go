@@ -244,6 +244,33 @@ func TestBadArguments_R1_R10_R13_R14_R15(t *testing.T) {
 	}
 }
 
+// A prevResult in a file never reaches ADD or CHECK (R9).
+func TestPrevResultInAFile_R9(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := mustList(t, `{"name":"net","cniVersion":"1.1.0","plugins":[{"type":"one","prevResult":{"cniVersion":"1.1.0","dns":{}}}]}`)
+	require.NoError(t, f.CheckNetworkList(t.Context(), list, f.rt))
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+	var prevs []string
+	for _, r := range f.fake.take() {
+		prevs = append(prevs, r.command+" "+r.prev())
+	}
+	assert.Equal(t, []string{
+		"CHECK ", "ADD ", `DEL {"cniVersion":"1.1.0"}`, `DEL {"cniVersion":"1.1.0","dns":{}}`,
+	}, prevs, "without a record DEL passes it on, as upstream's suite demands")
+}
+
+func TestArgumentErrorsOfAddAreUpstreams(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, v1)
+	f.rt.ContainerID = "%"
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	assert.EqualError(t, err, `plugin type="one" failed (add): invalid characters in containerID; %`)
+	assert.Equal(t, error(types.NewError(types.ErrInvalidEnvironmentVariables, "invalid characters in containerID", "%")), errors.Unwrap(err))
+}
+
 func TestSinglePlugin(t *testing.T) {
 	f := newFixture(t, Options{})
 	plugin := mustPlugin(t, `{"name":"solo","cniVersion":"0.4.0","type":"one","x":1.0}`)

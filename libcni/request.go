@@ -20,6 +20,7 @@ type requests struct {
 	args          []rawjson.Field // capability arguments by name
 	extra         []rawjson.Field // members of one verb only
 	strip         bool            // leave "capabilities" out
+	filePrev      bool            // pass on the configuration's own prevResult if there is no other
 
 	// Reused from one plugin to the next; no request refers to them.
 	members rawjson.Object
@@ -87,7 +88,10 @@ func (r *requests) keeps(m rawjson.Member) bool {
 			return false
 		}
 	}
-	return !m.Folds("prevResult") && !m.FoldsPrefix("cni.dev/") && !(r.strip && m.Folds("capabilities"))
+	if m.Folds("prevResult") {
+		return r.filePrev && m.Is("prevResult")
+	}
+	return !m.FoldsPrefix("cni.dev/") && !(r.strip && m.Folds("capabilities"))
 }
 
 // runtimeConfig is the capability arguments that the plugin declares and the

@@ -30,10 +30,18 @@ type RequestError struct {
 	Field string
 	// Err is the cause; a [*types.Error] where the specification has a code.
 	Err error
+
+	description string // upstream's words before the cause
 }
 
-// Error returns the cause's text.
-func (e *RequestError) Error() string { return e.Err.Error() }
+// Error returns the cause's text; for ADD of a list after the description of its
+// first plugin, which is where upstream finds out.
+func (e *RequestError) Error() string {
+	if e.description != "" {
+		return e.description + ": " + e.Err.Error()
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns the cause.
 func (e *RequestError) Unwrap() error { return e.Err }

@@ -16,9 +16,10 @@ import (
 
 // asked is what a test asks of a request, with the network "net" in 1.0.0.
 type asked struct {
-	prev  []byte
-	args  map[string]any
-	strip bool
+	prev     []byte
+	args     map[string]any
+	strip    bool
+	filePrev bool
 }
 
 func requestFor(conf []byte, a asked) (string, error) {
@@ -30,7 +31,7 @@ func requestFor(conf []byte, a asked) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.strip = a.strip
+	r.strip, r.filePrev = a.strip, a.filePrev
 	b, err := r.request(plugin, a.prev)
 	return string(b), err
 }
@@ -47,6 +48,10 @@ func TestRequest(t *testing.T) {
 			`{"type":"a","cniVersion":"1.0.0","name":"net"}`},
 		{"R9 R35 prevResult in a file is not config", `{"type":"a","prevResult":{"ips":[]}}`, asked{},
 			`{"type":"a","cniVersion":"1.0.0","name":"net"}`},
+		{"R9 but DEL, GC and STATUS pass it on, as upstream", `{"type":"a","prevResult":{"ips":[]},"PrevResult":{}}`, asked{filePrev: true},
+			`{"type":"a","prevResult":{"ips":[]},"cniVersion":"1.0.0","name":"net"}`},
+		{"R9 unless there is a record", `{"type":"a","prevResult":{"ips":[]}}`, asked{filePrev: true, prev: []byte("{}")},
+			`{"type":"a","cniVersion":"1.0.0","name":"net","prevResult":{}}`},
 		{"R45 nor is any key of cni.dev", `{"type":"a","cni.dev/valid-attachments":[],"CNI.dev/x":1,"\u0063ni.dev/y":2,"cni.development":3,"cni":4}`, asked{},
 			`{"type":"a","cni.development":3,"cni":4,"cniVersion":"1.0.0","name":"net"}`},
 		{"R45 other spellings of what is set are dropped", `{"type":"a","NAME":"x","CniVersion":"y","PrevResult":{},"prevre\u017fult":{}}`,
