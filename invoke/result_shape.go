@@ -119,83 +119,100 @@ func checkShape(o rawjson.Object, version string) error {
 	case "0.3.0", "0.3.1", "0.4.0":
 		fields = shape04
 	}
-	if err := checkFields(nil, o, fields); err != nil {
+	found := uint32(0)
+	for _, m := range o {
+		if err := checkField(m, fields, &found); err != nil {
+			return err
+		}
+	}
+	if err := missing(fields, found); err != nil {
 		return err
 	}
 	return nil
 }
 
-// place is where a value stands; it becomes a JSON pointer only in an error.
-type place struct {
-	in    *place
-	name  string
-	index int // of an element of a list, which has no name
+// The functions below return a plain *ResultError, whose pointer grows on its way
+// up: places are named only when something is wrong with them.
+
+func wrong(format string, args ...any) *ResultError {
+	return &ResultError{Reason: fmt.Sprintf(format, args...)}
 }
 
-func (p *place) pointer() string {
-	switch {
-	case p == nil:
-		return ""
-	case p.name == "":
-		return p.in.pointer() + "/" + strconv.Itoa(p.index)
-	}
-	return p.in.pointer() + "/" + p.name
+func (e *ResultError) under(name string) *ResultError {
+	e.Pointer = "/" + name + e.Pointer
+	return e
 }
 
-func (p *place) errorf(format string, args ...any) *ResultError {
-	return &ResultError{p.pointer(), fmt.Sprintf(format, args...)}
-}
-
-func checkFields(at *place, o rawjson.Object, fields []field) *ResultError {
+// checkField checks a member that has a meaning, every spelling and every
+// duplicate of it, and notes in found that it is there.
+func checkField(m rawjson.Member, fields []field, found *uint32) *ResultError {
 	for i := range fields {
 		f := &fields[i]
-		found := false
-		for _, m := range o {
-			if !m.Folds(f.name) || !f.required && rawjson.TypeOf(m.Value) == rawjson.Null {
-				continue
-			}
-			found = true
-			if err := checkValue(&place{in: at, name: f.name}, m.Value, f.shape); err != nil {
-				return err
-			}
+		if !m.Folds(f.name) {
+			continue
 		}
-		if f.required && !found {
-			return (&place{in: at, name: f.name}).errorf("missing")
+		if !f.required && rawjson.TypeOf(m.Value) == rawjson.Null {
+			return nil
+		}
+		*found |= 1 << i
+		if err := checkValue(m.Value, f.shape); err != nil {
+			return err.under(f.name)
+		}
+		return nil
+	}
+	return nil
+}
+
+func missing(fields []field, found uint32) *ResultError {
+	for i := range fields {
+		if fields[i].required && found&(1<<i) == 0 {
+			return wrong("missing").under(fields[i].name)
 		}
 	}
 	return nil
 }
 
-func checkValue(at *place, value []byte, s *shape) *ResultError {
+// checkValue checks a value that is known to be JSON.
+func checkValue(value []byte, s *shape) *ResultError {
 	switch s.kind {
 	case object:
-		o, err := rawjson.ParseObject(value)
+		var bad *ResultError
+		found := uint32(0)
+		err := rawjson.EachMember(value, func(m rawjson.Member) bool {
+			bad = checkField(m, s.fields, &found)
+			return bad == nil
+		})
 		if err != nil {
-			return at.errorf("%v", err)
+			return wrong("%v", err)
 		}
-		return checkFields(at, o, s.fields)
+		if bad != nil {
+			return bad
+		}
+		return missing(s.fields, found)
 	case list:
-		elems, err := rawjson.ParseArray(value)
+		var bad *ResultError
+		n := 0
+		err := rawjson.EachElement(value, func(e rawjson.Element) bool {
+			if s.elem.kind != text || rawjson.TypeOf(e.Value) != rawjson.Null {
+				if bad = checkValue(e.Value, s.elem); bad != nil {
+					bad.under(strconv.Itoa(n))
+				}
+			}
+			n++
+			return bad == nil
+		})
 		if err != nil {
-			return at.errorf("%v", err)
+			return wrong("%v", err)
 		}
-		for i, e := range elems {
-			if s.elem.kind == text && rawjson.TypeOf(e.Value) == rawjson.Null {
-				continue
-			}
-			if err := checkValue(&place{in: at, index: i}, e.Value, s.elem); err != nil {
-				return err
-			}
-		}
-		return nil
+		return bad
 	case integer:
 		if _, err := strconv.Atoi(string(value)); err != nil {
-			return at.errorf("%s is not an integer of this machine", clip(string(value), head))
+			return wrong("%s is not an integer of this machine", clip(string(value), head))
 		}
 		return nil
 	}
 	if rawjson.TypeOf(value) != rawjson.Text {
-		return at.errorf("%s is not a string", clip(string(value), head))
+		return wrong("%s is not a string", clip(string(value), head))
 	}
 	if s.kind == text {
 		return nil
@@ -203,9 +220,9 @@ func checkValue(at *place, value []byte, s *shape) *ResultError {
 	str, _ := rawjson.String(value)
 	switch {
 	case s.kind == address && str != "" && !isAddress(str):
-		return at.errorf("%s is not an IP address", quote([]byte(str), maxQuote, head))
+		return wrong("%s is not an IP address", quote([]byte(str), maxQuote, head))
 	case s.kind == network && !isNetwork(str):
-		return at.errorf("%s is not an address with a prefix length", quote([]byte(str), maxQuote, head))
+		return wrong("%s is not an address with a prefix length", quote([]byte(str), maxQuote, head))
 	}
 	return nil
 }

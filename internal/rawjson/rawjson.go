@@ -199,6 +199,28 @@ func ParseArray(src []byte) ([]Element, error) {
 	return e, nil
 }
 
+// EachMember calls f with each member of src, which is known to be JSON, until f
+// returns false. It allocates nothing. The error is a [*TypeError] for another
+// value than an object.
+func EachMember(src []byte, f func(Member) bool) error {
+	i := skipSpace(src, 0)
+	if i == len(src) || src[i] != '{' {
+		return wrongType(src, "object")
+	}
+	eachMember(src, i, 1, f)
+	return nil
+}
+
+// EachElement is [EachMember] for an array.
+func EachElement(src []byte, f func(Element) bool) error {
+	i := skipSpace(src, 0)
+	if i == len(src) || src[i] != '[' {
+		return wrongType(src, "array")
+	}
+	eachElement(src, i, 1, f)
+	return nil
+}
+
 // Valid reports whether src is one JSON value.
 func Valid(src []byte) bool {
 	i := skipValue(src, skipSpace(src, 0), 1)

@@ -16,12 +16,13 @@ func skipSpace(s []byte, i int) int {
 
 // members appends the members of the object that begins at i.
 func members(o Object, s []byte, i int) (Object, int) {
-	end := eachMember(s, i, 1, func(m Member) { o = append(o, m) })
+	end := eachMember(s, i, 1, func(m Member) bool { o = append(o, m); return true })
 	return o, end
 }
 
-// eachMember walks over the object that begins at i; f may be nil.
-func eachMember(s []byte, i, depth int, f func(Member)) int {
+// eachMember walks over the object that begins at i, until f, which may be nil,
+// returns false; then it returns -1 as well.
+func eachMember(s []byte, i, depth int, f func(Member) bool) int {
 	if i = skipSpace(s, i+1); i < len(s) && s[i] == '}' {
 		return i + 1
 	}
@@ -38,8 +39,8 @@ func eachMember(s []byte, i, depth int, f func(Member)) int {
 		if i = skipValue(s, start, depth+1); i < 0 {
 			return -1
 		}
-		if f != nil {
-			f(Member{Quoted: quoted, Value: s[start:i], Offset: start})
+		if f != nil && !f(Member{Quoted: quoted, Value: s[start:i], Offset: start}) {
+			return -1
 		}
 		if i = skipSpace(s, i); i == len(s) {
 			return -1
@@ -58,12 +59,12 @@ func eachMember(s []byte, i, depth int, f func(Member)) int {
 // elements collects the elements of the array that begins at i.
 func elements(s []byte, i int) ([]Element, int) {
 	e := make([]Element, 0, 4)
-	end := eachElement(s, i, 1, func(v Element) { e = append(e, v) })
+	end := eachElement(s, i, 1, func(v Element) bool { e = append(e, v); return true })
 	return e, end
 }
 
-// eachElement walks over the array that begins at i; f may be nil.
-func eachElement(s []byte, i, depth int, f func(Element)) int {
+// eachElement is eachMember for the array that begins at i.
+func eachElement(s []byte, i, depth int, f func(Element) bool) int {
 	if i = skipSpace(s, i+1); i < len(s) && s[i] == ']' {
 		return i + 1
 	}
@@ -72,8 +73,8 @@ func eachElement(s []byte, i, depth int, f func(Element)) int {
 		if i = skipValue(s, start, depth+1); i < 0 {
 			return -1
 		}
-		if f != nil {
-			f(Element{Value: s[start:i], Offset: start})
+		if f != nil && !f(Element{Value: s[start:i], Offset: start}) {
+			return -1
 		}
 		if i = skipSpace(s, i); i == len(s) {
 			return -1
