@@ -1,0 +1,23 @@
+module github.com/cnikit/cnikit/internal/compat
+
+go 1.25.0
+
+require (
+	github.com/cnikit/cnikit v0.0.0-00010101000000-000000000000
+	github.com/containerd/go-cni v1.1.14
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/containernetworking/cni v1.3.1 // indirect
+	github.com/go-logr/logr v1.4.3 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/petermattis/goid v0.0.0-20240813172612-4fcff4a6cae7 // indirect
+	github.com/sasha-s/go-deadlock v0.3.5 // indirect
+	go.opentelemetry.io/otel v1.29.0 // indirect
+	go.opentelemetry.io/otel/metric v1.29.0 // indirect
+	go.opentelemetry.io/otel/trace v1.29.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
+
+replace github.com/cnikit/cnikit => ../..
