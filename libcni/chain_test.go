@@ -32,8 +32,8 @@ func TestAddRunsForwardAndPassesResults_R36_R42(t *testing.T) {
 
 	runs := f.fake.take()
 	require.Len(t, runs, 3)
-	assert.Equal(t, `{"type":"one","cniVersion":"1.0.0","name":"net"}`, runs[0].stdin)
-	assert.Equal(t, `{"type":"two","cniVersion":"1.0.0","name":"net","prevResult":{"cniVersion":"1.0.0","vendor":{"big":9223372036854775807,"exp":1e400,"esc":"\u003c"}, "ips":[{"address":"10.0.0.2/24"}]}}`, runs[1].stdin)
+	assert.Equal(t, `{"cniVersion":"1.0.0","name":"net","type":"one"}`, runs[0].stdin)
+	assert.Equal(t, `{"cniVersion":"1.0.0","name":"net","prevResult":{"cniVersion":"1.0.0","vendor":{"big":9223372036854775807,"exp":1e400,"esc":"\u003c"}, "ips":[{"address":"10.0.0.2/24"}]},"type":"two"}`, runs[1].stdin)
 	assert.Equal(t, `{ "cniVersion":"1.0.0", "ips":[{"address":"10.0.0.3/24"}] }`, runs[2].prev())
 	for _, r := range runs {
 		assert.Equal(t, map[string]string{
@@ -174,7 +174,7 @@ func TestStatusOnlyFrom110(t *testing.T) {
 	assert.Empty(t, f.fake.calls())
 	require.NoError(t, f.GetStatusNetworkList(t.Context(), list3(t, `"cniVersion":"1.1.0",`)))
 	for _, r := range f.fake.take() {
-		assert.Equal(t, `{"type":"`+r.plugin+`","cniVersion":"1.1.0","name":"net"}`, r.stdin)
+		assert.Equal(t, `{"cniVersion":"1.1.0","name":"net","type":"`+r.plugin+`"}`, r.stdin)
 		assert.Equal(t, map[string]string{"CNI_COMMAND": "STATUS", "CNI_CONTAINERID": "", "CNI_NETNS": "", "CNI_IFNAME": "", "CNI_ARGS": "", "CNI_PATH": filepath.FromSlash("/opt/cni/bin")}, r.env)
 	}
 	junk := list3(t, "")
@@ -286,8 +286,8 @@ func TestSinglePlugin(t *testing.T) {
 	require.NoError(t, f.DelNetwork(t.Context(), plugin, f.rt))
 	runs := f.fake.take()
 	require.Len(t, runs, 3)
-	assert.Equal(t, `{"type":"one","x":1.0,"cniVersion":"0.4.0","name":"solo"}`, runs[0].stdin)
-	assert.Equal(t, `{"type":"one","x":1.0,"cniVersion":"0.4.0","name":"solo","prevResult":{"cniVersion":"0.4.0"}}`, runs[1].stdin)
+	assert.Equal(t, `{"cniVersion":"0.4.0","name":"solo","type":"one","x":1.0}`, runs[0].stdin)
+	assert.Equal(t, `{"cniVersion":"0.4.0","name":"solo","prevResult":{"cniVersion":"0.4.0"},"type":"one","x":1.0}`, runs[1].stdin)
 	assert.Equal(t, runs[1].stdin, runs[2].stdin)
 
 	f.fake.replies = map[string]any{"ADD": errBanana, "DEL": errBanana, "CHECK": errBanana}

@@ -24,20 +24,21 @@ func TestPlanGolden(t *testing.T) {
 	prev := []byte(`{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/24"}]}`)
 	const env = "CNI_ARGS=K8S_POD_NAME=p CNI_COMMAND=%s CNI_CONTAINERID=c1 CNI_IFNAME=eth0 CNI_NETNS=/run/netns/c1 CNI_PATH=/opt/cni/bin"
 	const noEnv = "CNI_ARGS= CNI_COMMAND=%s CNI_CONTAINERID= CNI_IFNAME= CNI_NETNS= CNI_PATH=/opt/cni/bin"
-	const bridge = `bridge {"mtu":1500,"type":"bridge","cniVersion":"1.1.0","name":"net"`
-	const portmap = `portmap {"capabilities":{"portMappings":true},"type":"portmap","cniVersion":"1.1.0","name":"net"`
-	const ports = `,"runtimeConfig":{"portMappings":[{"containerPort":80,"hostPort":8080,"protocol":"tcp"}]}`
-	const withPrev = `,"prevResult":{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/24"}]}`
-	const valid = `,"cni.dev/attachments":[{"containerID":"c1","ifname":"eth0"}],"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"}]`
+	const bridge, portmap = `bridge {%s"cniVersion":"1.1.0","mtu":1500,"name":"net",%s"type":"bridge"}`,
+		`portmap {"capabilities":{"portMappings":true},%s"cniVersion":"1.1.0","name":"net",%s"type":"portmap"}`
+	const ports = `"runtimeConfig":{"portMappings":[{"containerPort":80,"hostPort":8080,"protocol":"tcp"}]},`
+	const withPrev = `"prevResult":{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/24"}]},`
+	const valid = `"cni.dev/attachments":[{"containerID":"c1","ifname":"eth0"}],"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"}],`
+	w := fmt.Sprintf
 	for _, g := range []struct {
 		command, env string
 		want         []string
 	}{
-		{"ADD", env, []string{bridge + "}", portmap + ports + withPrev + "}"}},
-		{"CHECK", env, []string{bridge + withPrev + "}", portmap + ports + withPrev + "}"}},
-		{"DEL", env, []string{portmap + ports + withPrev + "}", bridge + withPrev + "}"}},
-		{"GC", noEnv, []string{bridge + valid + "}", portmap + valid + "}"}},
-		{"STATUS", noEnv, []string{bridge + "}", portmap + "}"}},
+		{"ADD", env, []string{w(bridge, "", ""), w(portmap, "", withPrev+ports)}},
+		{"CHECK", env, []string{w(bridge, "", withPrev), w(portmap, "", withPrev+ports)}},
+		{"DEL", env, []string{w(portmap, "", withPrev+ports), w(bridge, "", withPrev)}},
+		{"GC", noEnv, []string{w(bridge, valid, ""), w(portmap, valid, "")}},
+		{"STATUS", noEnv, []string{w(bridge, "", ""), w(portmap, "", "")}},
 	} {
 		t.Run(g.command, func(t *testing.T) {
 			calls, err := c.Plan(PlanRequest{

@@ -13,8 +13,9 @@ import (
 // requests makes what the plugins of one chain get on their standard input
 // (SPEC.md, section 3, "Deriving request configuration from plugin
 // configuration"): the bytes of a plugin's configuration with the members set
-// that the runtime owns. Whatever else is in the configuration, and all of the
-// prevResult, keeps its bytes.
+// that the runtime owns. Members are sorted by key and without white space, as
+// plugins have always got them; numbers and strings of the configuration, and
+// all of the prevResult, keep their bytes.
 type requests struct {
 	name, version []byte          // the network's, as JSON strings
 	args          []rawjson.Field // capability arguments by name
@@ -75,7 +76,9 @@ func (r *requests) request(p *PluginConfig, prev []byte) ([]byte, error) {
 	if !typed {
 		return nil, missingType()
 	}
-	return rawjson.Splice(make([]byte, 0, size), r.members, r.keeps, r.set...), nil
+	r.members = r.members.Sorted()
+	slices.SortFunc(r.set, func(a, b rawjson.Field) int { return strings.Compare(a.Key, b.Key) })
+	return rawjson.SpliceSorted(make([]byte, 0, size), r.members, r.keeps, r.set...), nil
 }
 
 // keeps reports whether a member of the file's object is configuration. What

@@ -2,7 +2,9 @@ package rawjson
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +79,15 @@ func TestAppendSorted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `{"a":2,"b":{"z":1,"a":[{"y":1,"x":"  "}]}}`, string(AppendSorted(nil, o, false)))
 	assert.Equal(t, `{"a":2,"b":{"a":[{"x":"  ","y":1}],"z":1}}`, string(AppendSorted(nil, o, true)))
+}
+
+func TestSpliceSorted(t *testing.T) {
+	o, err := ParseObject([]byte(`{ "type": "a", "c": { "z" : 1.0 }, "\u0061":1, "drop":0, "a": 2 }`))
+	require.NoError(t, err)
+	keep := func(m Member) bool { return !m.Is("drop") }
+	fields := []Field{{"A", []byte(" 1 ")}, {"b", []byte("2")}, {"z", []byte("3")}}
+	assert.Equal(t, `{"A": 1 ,"a":2,"b":2,"c":{"z":1.0},"type":"a","z":3}`, string(SpliceSorted(nil, o.Sorted(), keep, fields...)))
+	assert.Equal(t, `{}`, string(SpliceSorted(nil, Object(nil).Sorted(), nil)))
 }
 
 func TestEqualCompact(t *testing.T) {
@@ -168,6 +179,11 @@ func FuzzWrite(f *testing.F) {
 		plainValue, _ := json.Marshal(value)
 		want[decodedKey] = decode(t, plainValue)
 		require.Equal(t, any(want), decode(t, out))
+		out = SpliceSorted(nil, o.Sorted(), func(m Member) bool { return !m.Is(decodedKey) }, Field{decodedKey, AppendString(nil, value)})
+		require.Equal(t, any(want), decode(t, out))
+		sorted, err := ParseObject(out)
+		require.NoError(t, err)
+		require.True(t, slices.IsSortedFunc(sorted, func(a, b Member) int { return cmp.Compare(a.Key(), b.Key()) }), "%s", out)
 	})
 }
 

@@ -22,11 +22,63 @@ func Splice(dst []byte, o Object, keep func(Member) bool, fields ...Field) []byt
 		}
 	}
 	for _, f := range fields {
-		dst = AppendString(comma(dst, '{'), f.Key)
-		dst = append(dst, ':')
-		dst = append(dst, f.Value...)
+		dst = appendField(dst, f)
 	}
 	return append(dst, '}')
+}
+
+// SpliceSorted is Splice with the members and the fields in one order, by key,
+// and no white space between the tokens of the members' values. Both must be
+// sorted: see [Object.Sorted].
+func SpliceSorted(dst []byte, o Object, keep func(Member) bool, fields ...Field) []byte {
+	dst = append(dst, '{')
+	for _, m := range o {
+		if keep != nil && !keep(m) {
+			continue
+		}
+		for len(fields) > 0 && m.compare(fields[0].Key) > 0 {
+			dst, fields = appendField(dst, fields[0]), fields[1:]
+		}
+		dst = append(comma(dst, '{'), m.Quoted...)
+		dst = AppendCompact(append(dst, ':'), m.Value)
+	}
+	for _, f := range fields {
+		dst = appendField(dst, f)
+	}
+	return append(dst, '}')
+}
+
+// Sorted sorts the members by key, in place, and returns them with only the last
+// of equal keys.
+func (o Object) Sorted() Object {
+	sorted := true
+	for i := 1; i < len(o) && sorted; i++ {
+		key, ok := plain(o[i].Quoted)
+		sorted = ok && o[i-1].compare(string(key)) < 0
+	}
+	if sorted {
+		return o
+	}
+	slices.SortStableFunc(o, func(a, b Member) int { return cmp.Compare(a.Key(), b.Key()) })
+	last := o[:0]
+	for i, m := range o {
+		if i+1 == len(o) || m.Key() != o[i+1].Key() {
+			last = append(last, m)
+		}
+	}
+	return last
+}
+
+func (m Member) compare(key string) int {
+	if s, ok := plain(m.Quoted); ok {
+		return cmp.Compare(string(s), key)
+	}
+	return cmp.Compare(m.Key(), key)
+}
+
+func appendField(dst []byte, f Field) []byte {
+	dst = AppendString(comma(dst, '{'), f.Key)
+	return append(append(dst, ':'), f.Value...)
 }
 
 func appendMember(dst []byte, m Member) []byte {
