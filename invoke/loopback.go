@@ -1,0 +1,122 @@
+package invoke
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
+)
+
+// Loopback returns a plugin that does what the program of that name does, which
+// every container needs first: ADD brings the interface lo of the container's
+// network namespace up and reports its addresses, CHECK says whether it is up, DEL
+// takes it down, and succeeds when the namespace is gone. The interface name of
+// the request is not looked at. It is for [InProcess.Plugins]:
+//
+//	exec := &invoke.InProcess{Plugins: map[string]*invoke.Plugin{"loopback": invoke.Loopback()}}
+//
+// It works on Linux and needs the right to enter the namespace (CAP_SYS_ADMIN). The
+// other threads of this program never leave their namespaces, and the one that
+// enters the container's is not used for anything else before it is back. On other
+// systems ADD, CHECK and DEL fail; errors.Is finds errors.ErrUnsupported.
+func Loopback() *Plugin {
+	return &Plugin{
+		Add: func(_ context.Context, r *Request) (types.Result, error) {
+			var addrs []types.IPNet
+			err := enter(r.Netns, func() (err error) {
+				if err = setLoopback(true); err == nil {
+					addrs, err = loopbackAddrs()
+				}
+				return err
+			})
+			if err != nil || r.Conf.RawPrevResult != nil {
+				return nil, err // a previous plugin's result is passed on as it is
+			}
+			return loopbackResult(r.Netns, addrs)
+		},
+		Check: func(_ context.Context, r *Request) error {
+			return enter(r.Netns, func() error {
+				lo, err := net.InterfaceByName("lo")
+				if err == nil && lo.Flags&net.FlagUp == 0 {
+					err = errors.New("interface lo is down")
+				}
+				return err
+			})
+		},
+		Del: func(_ context.Context, r *Request) error {
+			if r.Netns == "" {
+				return nil
+			}
+			err := enter(r.Netns, func() error { return setLoopback(false) })
+			if gone := (*netnsError)(nil); errors.As(err, &gone) && errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		},
+	}
+}
+
+// enter calls fn in a network namespace and names it in the error, which has the
+// specification's code for it when the namespace itself is at fault.
+func enter(netns string, fn func() error) error {
+	err := inNetNS(netns, fn)
+	if fault := (*netnsError)(nil); errors.As(err, &fault) {
+		said := types.NewError(types.ErrInvalidNetNS, fmt.Sprintf("network namespace %q: %v", netns, fault.err), "")
+		return fmt.Errorf("%w: %w", said, err)
+	}
+	if err != nil {
+		return fmt.Errorf("network namespace %q: %w", netns, err)
+	}
+	return nil
+}
+
+// netnsError says that a network namespace cannot be entered.
+type netnsError struct{ err error }
+
+func (e *netnsError) Error() string { return e.err.Error() }
+func (e *netnsError) Unwrap() error { return e.err }
+
+// loopbackAddrs returns the addresses of lo in the namespace of the thread.
+func loopbackAddrs() ([]types.IPNet, error) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		return nil, err
+	}
+	all, err := lo.Addrs()
+	if err != nil {
+		return nil, err
+	}
+	var addrs []types.IPNet
+	for _, addr := range all {
+		ipnet, ok := addr.(*net.IPNet)
+		if !ok || !ipnet.IP.IsLoopback() {
+			return nil, fmt.Errorf("interface lo has the address %s, which is not a loopback address", addr)
+		}
+		addrs = append(addrs, types.IPNet(*ipnet))
+	}
+	return addrs, nil
+}
+
+// loopbackResult is what the program reports: the interface and its addresses.
+func loopbackResult(netns string, addrs []types.IPNet) (types.Result, error) {
+	const resultVersion = "1.0.0"
+	type object = map[string]any
+	ips := []object{}
+	for _, addr := range addrs {
+		ips = append(ips, object{"address": addr, "interface": 0})
+	}
+	result, err := json.Marshal(object{
+		"cniVersion": resultVersion,
+		"interfaces": []object{{"name": "lo", "mac": "00:00:00:00:00:00", "sandbox": netns}},
+		"ips":        ips,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return version.NewResult(resultVersion, result)
+}
