@@ -6,5 +6,7 @@
 // that takes that package's, and back. Every identifier that it exports is here.
 //
 // [ValidateContainerID], [ValidateNetworkName] and [ValidateInterfaceName] hold
-// names against the specification, section 2.
+// names against the specification, sections 1 and 2.
+//
+// [Args] are the pairs of CNI_ARGS, [Pod] makes those of Kubernetes.
 package types

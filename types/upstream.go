@@ -44,7 +44,7 @@ type (
 	GCAttachment = cnitypes.GCAttachment
 )
 
-// What a plugin reads CNI_ARGS with. A runtime writes them with [CNIArgs].
+// What a plugin reads CNI_ARGS with. A runtime writes them with [Args].
 type (
 	// CommonArgs is embedded in the struct that [LoadArgs] fills.
 	CommonArgs = cnitypes.CommonArgs
