@@ -8,5 +8,6 @@
 // [ValidateContainerID], [ValidateNetworkName] and [ValidateInterfaceName] hold
 // names against the specification, sections 1 and 2.
 //
+// [Capabilities] are the capability arguments in the JSON of the CNI conventions.
 // [Args] are the pairs of CNI_ARGS, [Pod] makes those of Kubernetes.
 package types
