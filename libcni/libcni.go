@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/cnikit/cnikit/internal/atomicfile"
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/types"
 	"github.com/cnikit/cnikit/version"
@@ -129,6 +130,7 @@ type CNIConfig struct {
 	exec     invoke.Exec
 	cacheDir string
 	opts     Options
+	fault    atomicfile.Fault // of the store; tests only
 }
 
 var _ CNI = (*CNIConfig)(nil)

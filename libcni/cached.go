@@ -1,0 +1,170 @@
+package libcni
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/types"
+)
+
+// GetNetworkListCachedResult returns the recorded result of an attachment in the
+// list's version; nil if there is no record.
+//
+// Errors: [*RequestError] for an argument; [*RecordError] for a record that
+// cannot be read, or whose result that version cannot hold.
+func (c *CNIConfig) GetNetworkListCachedResult(list *NetworkConfigList, rt *RuntimeConf) (types.Result, error) {
+	if list == nil {
+		return nil, errNoList()
+	}
+	return c.cachedResult(list.Name, list.CNIVersion, rt)
+}
+
+// GetNetworkCachedResult is [CNIConfig.GetNetworkListCachedResult] for a single
+// plugin.
+func (c *CNIConfig) GetNetworkCachedResult(net *PluginConfig, rt *RuntimeConf) (types.Result, error) {
+	if net == nil || net.Network == nil {
+		return nil, errNoPlugin()
+	}
+	return c.cachedResult(net.Network.Name, net.Network.CNIVersion, rt)
+}
+
+func (c *CNIConfig) cachedResult(name, cniVersion string, rt *RuntimeConf) (types.Result, error) {
+	r, err := c.cached(name, rt)
+	if r == nil {
+		return nil, err
+	}
+	prev, err := r.prevResult(cniVersion)
+	if err != nil {
+		return nil, err
+	}
+	result, err := invoke.DecodeResult(prev)
+	return result, recordError(r.path, err)
+}
+
+// GetNetworkListCachedConfig returns the recorded configuration of an attachment,
+// and a copy of rt with the recorded arguments; both nil if there is no record.
+// Of the list only the name counts. Whole numbers of capability arguments that a
+// float64 cannot hold are json.Number.
+//
+// Errors: [*RequestError] for an argument; [*RecordError] for a record that
+// cannot be read or is a bare result.
+func (c *CNIConfig) GetNetworkListCachedConfig(list *NetworkConfigList, rt *RuntimeConf) ([]byte, *RuntimeConf, error) {
+	if list == nil {
+		return nil, nil, errNoList()
+	}
+	return c.cachedConfig(list.Name, rt)
+}
+
+// GetNetworkCachedConfig is [CNIConfig.GetNetworkListCachedConfig] for a single
+// plugin.
+func (c *CNIConfig) GetNetworkCachedConfig(net *PluginConfig, rt *RuntimeConf) ([]byte, *RuntimeConf, error) {
+	if net == nil || net.Network == nil {
+		return nil, nil, errNoPlugin()
+	}
+	return c.cachedConfig(net.Network.Name, rt)
+}
+
+func (c *CNIConfig) cachedConfig(name string, rt *RuntimeConf) ([]byte, *RuntimeConf, error) {
+	r, err := c.cached(name, rt)
+	var torn *tornError
+	var kind *kindError
+	switch {
+	case r != nil && r.bare:
+		return nil, nil, recordError(r.path, fmt.Errorf("read cached network %q config has wrong kind: ", name))
+	case r != nil:
+	case errors.As(err, &torn):
+		return nil, nil, recordError(pathOf(err), fmt.Errorf("failed to unmarshal cached network %q config: %w", name, torn.err))
+	case errors.As(err, &kind):
+		return nil, nil, recordError(pathOf(err), fmt.Errorf("read cached network %q config has wrong kind: %v", name, kind.kind))
+	default:
+		return nil, nil, err
+	}
+	recorded := *rt
+	if r.args != nil {
+		recorded.Args = r.args
+	}
+	recorded.CapabilityArgs = decodeCapabilityArgs(r.capabilityArgs)
+	return r.config, &recorded, nil
+}
+
+func pathOf(err error) string {
+	var r *RecordError
+	if errors.As(err, &r) {
+		return r.Path
+	}
+	return ""
+}
+
+// cached reads a record for the functions that run nothing. They are asked with
+// lists that have nothing but a name.
+func (c *CNIConfig) cached(name string, rt *RuntimeConf) (*record, error) {
+	if rt == nil {
+		return nil, &RequestError{Field: "runtime configuration", Err: errNoRuntimeConf}
+	}
+	k := key{network: name, container: rt.ContainerID, ifname: rt.IfName}
+	if k.network == "" || k.container == "" || k.ifname == "" {
+		return nil, &RequestError{Network: name, ContainerID: rt.ContainerID, IfName: rt.IfName, Field: "attachment",
+			Err: fmt.Errorf("cache file path requires network name (%q), container ID (%q), and interface name (%q)", k.network, k.container, k.ifname)}
+	}
+	if err := k.validate(); err != nil {
+		return nil, &RequestError{Network: name, ContainerID: rt.ContainerID, IfName: rt.IfName, Field: "attachment", Err: err}
+	}
+	return c.store(rt).read(k)
+}
+
+func errNoList() error {
+	return &RequestError{Field: "network", Err: errors.New("no network configuration list (nil)")}
+}
+
+func errNoPlugin() error {
+	return &RequestError{Field: "network", Err: errors.New("no plugin configuration (nil)")}
+}
+
+// decodeCapabilityArgs decodes recorded arguments as encoding/json would, but for
+// whole numbers that would lose digits: they stay json.Number.
+func decodeCapabilityArgs(raw []byte) map[string]interface{} {
+	if raw == nil {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var args map[string]interface{}
+	if d.Decode(&args) != nil {
+		return nil // not reached: a record is checked when it is read
+	}
+	for name, arg := range args {
+		args[name] = floats(arg)
+	}
+	return args
+}
+
+// floats turns the numbers in a decoded value into float64 where none of their
+// digits is lost.
+func floats(v interface{}) interface{} {
+	switch v := v.(type) {
+	case map[string]interface{}:
+		for key, member := range v {
+			v[key] = floats(member)
+		}
+	case []interface{}:
+		for i, element := range v {
+			v[i] = floats(element)
+		}
+	case json.Number:
+		f, err := v.Float64()
+		if err != nil {
+			return v
+		}
+		whole := !strings.ContainsAny(v.String(), ".eE")
+		if whole && strconv.FormatFloat(f, 'f', 0, 64) != v.String() {
+			return v
+		}
+		return f
+	}
+	return v
+}

@@ -1,0 +1,159 @@
+package libcni
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/cnikit/cnikit/internal/atomicfile"
+)
+
+// cleanup runs DEL for attachments from what is on disk about them: the record,
+// and the intents of ADDs that did not come to their end.
+type cleanup struct {
+	*CNIConfig
+	store   *store
+	pending *atomicfile.Dir // nil: no intents
+	names   []string        // in pending
+	// fallback is the network for what has no configuration of its own; nil if
+	// there is none.
+	fallback *network
+	// sparing leaves an attachment alone while an ADD for it is under way.
+	sparing bool
+}
+
+// cleanup looks at pending/ before anybody looks at results/: an ADD that ends in
+// between is then seen as one under way, and not as a stale record.
+func (c *CNIConfig) cleanup(s *store) (*cleanup, error) {
+	u := &cleanup{CNIConfig: c, store: s}
+	d, err := s.openDir(s.pendingPath())
+	if d == nil {
+		return u, err
+	}
+	u.pending = d
+	u.names, err = d.Names()
+	return u, recordError(s.pendingPath(), err)
+}
+
+func (u *cleanup) close() {
+	if u.pending != nil {
+		_ = u.pending.Close()
+	}
+}
+
+// keys returns the attachments that have intents and match, each once.
+func (u *cleanup) keys(match AttachmentKey) []key {
+	var keys []key
+	seen := map[key]bool{}
+	for _, name := range u.names {
+		k, ok := pendingKey(name)
+		if !ok {
+			r, _, _ := peekIntent(u.pending, name)
+			if r == nil {
+				continue // nothing says whose it is; its own DEL finds it by name
+			}
+			k = r.key
+		}
+		if match.matches(k) && !seen[k] {
+			seen[k] = true
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// attachment runs DEL for one attachment and then forgets it. The intents are
+// locked meanwhile, so that two that clean up do not meet; what a living ADD holds
+// is left alone. Nothing is run for an attachment whose record is damaged.
+func (u *cleanup) attachment(ctx context.Context, k key) error {
+	var found []*leftover
+	if u.pending != nil {
+		var busy bool
+		var err error
+		found, busy, err = leftovers(u.pending, u.names, k)
+		defer func() { release(found) }()
+		if err != nil {
+			return err
+		}
+		if busy && u.sparing {
+			return nil
+		}
+	}
+	r, err := u.store.read(k)
+	if err != nil {
+		return err
+	}
+	for _, request := range delRequests(r, found) {
+		if err := u.del1(ctx, request); err != nil {
+			return err
+		}
+	}
+	err = u.store.removeRecord(k)
+	for _, l := range found {
+		err = errors.Join(err, recordError(l.path, l.file.Remove()))
+	}
+	found = nil
+	if err != nil {
+		u.warn(ctx, err)
+	}
+	return nil
+}
+
+// delRequests returns what DEL has to be run with: the record, and each intent that
+// asked the plugins for something else. An intent that was cut off asks for what
+// is known from elsewhere.
+func delRequests(r *record, found []*leftover) []*record {
+	var all []*record
+	if r != nil {
+		all = append(all, r)
+	}
+	var torn *record
+next:
+	for _, l := range found {
+		if len(l.config) == 0 {
+			torn = &l.record
+			continue
+		}
+		for _, other := range all {
+			if other.sameRequest(&l.record) {
+				continue next
+			}
+		}
+		all = append(all, &l.record)
+	}
+	if len(all) == 0 && torn != nil {
+		all = append(all, torn)
+	}
+	return all
+}
+
+// del1 runs DEL with one record's configuration and arguments.
+func (u *cleanup) del1(ctx context.Context, r *record) error {
+	n, err := u.network(r)
+	if err != nil {
+		return &RecordError{Path: r.path, Err: err}
+	}
+	rt := r.runtimeConf()
+	if err := n.ready(rt); err != nil {
+		return n.in("DEL", rt, err)
+	}
+	var prev []byte
+	if r.result != nil && n.supportsPrevResult() {
+		if prev, err = r.prevResult(n.version); err != nil {
+			u.warn(ctx, err)
+		}
+	}
+	return n.in("DEL", rt, u.delPlugins(ctx, n, rt, prev))
+}
+
+// network returns the network as it was at ADD. Records of other libraries hold
+// the bytes of the list without its drop-in files: while the list has not changed,
+// the list itself is the better source.
+func (u *cleanup) network(r *record) (*network, error) {
+	if f := u.fallback; f != nil {
+		if len(r.config) == 0 || r.foreign && f.list != nil && bytes.Equal(r.config, f.list.Bytes) {
+			return f, nil
+		}
+	}
+	return r.networkThen()
+}

@@ -1,0 +1,61 @@
+package libcni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// DelAttachment runs DEL for one attachment from its record alone: with the
+// configuration and the arguments of its ADD, also when the files they came from
+// are gone or have changed (SPEC.md, section 3, "DEL"). Then it cleans up after
+// ADDs of it that failed with other arguments, and forgets the attachment. One of
+// which nothing is known is no error: DEL may be repeated.
+//
+// Errors: [*RequestError] for the key; [*RecordError] for a damaged record, from
+// which nothing can be run: then [CNIConfig.DelNetworkList] with a configuration
+// of the caller's does it; those of DelNetworkList.
+func (c *CNIConfig) DelAttachment(ctx context.Context, attachment AttachmentKey) error {
+	k := attachment.key()
+	if err := k.validate(); err != nil {
+		return &RequestError{Command: "DEL", Network: k.network, ContainerID: k.container, IfName: k.ifname, Field: "attachment", Err: err}
+	}
+	u, err := c.cleanup(c.store(nil))
+	defer u.close()
+	if err != nil {
+		c.warn(ctx, err)
+	}
+	return u.attachment(ctx, k)
+}
+
+// DelContainer is [CNIConfig.DelAttachment] for all attachments of a container
+// that have a record or an intent, the last one made first. It goes on after an
+// error and returns all of them, joined; damaged records that may be of this
+// container, by their names, are among them.
+func (c *CNIConfig) DelContainer(ctx context.Context, containerID string) error {
+	if err := (key{"any", containerID, "any"}).validate(); err != nil {
+		return &RequestError{Command: "DEL", ContainerID: containerID, Field: "containerID", Err: err}
+	}
+	match := AttachmentKey{ContainerID: containerID}
+	s := c.store(nil)
+	u, err := c.cleanup(s)
+	defer u.close()
+	errs := []error{err}
+
+	records, err := s.records(match)
+	errs = append(errs, err)
+	slices.SortStableFunc(records, func(a, b *record) int { return b.created.Compare(a.created) })
+	keys := u.keys(match) // what failed is later than what succeeded, as a rule
+	for _, r := range records {
+		if !slices.Contains(keys, r.key) {
+			keys = append(keys, r.key)
+		}
+	}
+	for _, k := range keys {
+		if err := u.attachment(ctx, k); err != nil {
+			errs = append(errs, fmt.Errorf("attachment to network %s as %s: %w", k.network, k.ifname, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,130 @@
+package libcni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
+)
+
+// GCNetworkList cleans up after attachments to the network that are no longer
+// valid (SPEC.md, section 3, "GC"): it runs DEL for each, with the configuration
+// and the arguments of its record or intent, and then GC on the plugins, if the
+// network's version has GC. A list with DisableGC succeeds.
+//
+// An attachment in args.ValidAttachments is never DELed, whatever failed ADDs of
+// it left behind; that is dropped. An attachment whose ADD is under way is left
+// alone. A damaged record is reported, and nothing is run for it. Nil args are an
+// error: no valid attachment at all is &GCArgs{}.
+//
+// Nothing keeps it from going on, and all errors are returned, joined:
+// [*RecordError]s, and those of [CNIConfig.DelNetworkList]. It has to write
+// nothing: what cannot be removed is told to [Options.Warn].
+func (c *CNIConfig) GCNetworkList(ctx context.Context, list *NetworkConfigList, args *GCArgs) error {
+	n, err := networkOfList(list)
+	if err != nil {
+		return n.in("GC", nil, err)
+	}
+	if list.DisableGC {
+		return nil
+	}
+	if args == nil {
+		return n.in("GC", nil, &RequestError{Field: "args", Err: errors.New("no list of valid attachments (nil)")})
+	}
+	errs := c.gcAttachments(ctx, n, args.ValidAttachments)
+	switch ok, err := version.Supports(n.version, version.GC); {
+	case err != nil:
+		errs = append(errs, n.in("GC", nil, &RequestError{Field: "cniVersion", Err: err}))
+	case ok:
+		errs = append(errs, c.gcPlugins(ctx, n, args.ValidAttachments))
+	}
+	return errors.Join(errs...)
+}
+
+// gcAttachments runs DEL for the stale attachments of the network.
+func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types.GCAttachment) (errs []error) {
+	s := c.store(nil)
+	u, err := c.cleanup(s)
+	defer u.close()
+	u.fallback, u.sparing = n, true
+	errs = append(errs, err)
+
+	live := make(map[key]bool, len(valid))
+	for _, a := range valid {
+		live[key{n.name, a.ContainerID, a.IfName}] = true
+	}
+	stale, err := s.staleRecords(n.name, live)
+	errs = append(errs, err)
+	seen := make(map[key]bool, len(stale))
+	for _, k := range stale {
+		seen[k] = true
+	}
+	for _, k := range u.keys(AttachmentKey{Network: n.name}) {
+		switch {
+		case live[k]:
+			u.dropIntents(ctx, k)
+		case !seen[k]:
+			stale = append(stale, k)
+		}
+	}
+	for _, k := range stale {
+		if err := ctx.Err(); err != nil {
+			return append(errs, err)
+		}
+		if err := u.attachment(ctx, k); err != nil {
+			errs = append(errs, fmt.Errorf("failed to delete stale attachment %s %s: %w", k.container, k.ifname, err))
+		}
+	}
+	s.clean(staleAge)
+	return errs
+}
+
+// dropIntents removes what failed ADDs of a valid attachment left.
+func (u *cleanup) dropIntents(ctx context.Context, k key) {
+	found, _, err := leftovers(u.pending, u.names, k)
+	for _, l := range found {
+		err = errors.Join(err, recordError(l.path, l.file.Remove()))
+	}
+	if err != nil {
+		u.warn(ctx, err)
+	}
+}
+
+// staleRecords returns the recorded attachments of a network that are not live, in
+// the order of their names. The error joins what could not be read; bare results,
+// which name no attachment, are passed over.
+func (s *store) staleRecords(network string, live map[key]bool) ([]key, error) {
+	// The names that need no look inside: those of live attachments that no
+	// other attachment to this network can have. What is left of the name after
+	// the network must have one hyphen for that.
+	settled := make(map[string]bool, len(live))
+	for k := range live {
+		if rest := k.container + "-" + k.ifname; strings.Count(rest, "-") == 1 && !foldsCase {
+			settled[rest] = true
+		}
+	}
+	d, names, err := s.recordNames(func(name string) bool {
+		return len(name) > len(network) && name[len(network)] == '-' && strings.HasPrefix(name, network) &&
+			!settled[name[len(network)+1:]]
+	})
+	if d == nil {
+		return nil, err
+	}
+	defer d.Close()
+	errs := []error{err}
+	var stale []key
+	for _, name := range names {
+		r, err := readListed(d, name)
+		switch {
+		case errors.Is(err, errBareResult):
+		case err != nil:
+			errs = append(errs, err)
+		case r != nil && r.network == network && !live[r.key]:
+			stale = append(stale, r.key)
+		}
+	}
+	return stale, errors.Join(errs...)
+}
