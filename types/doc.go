@@ -9,5 +9,7 @@
 // names against the specification, sections 1 and 2.
 //
 // [Capabilities] are the capability arguments in the JSON of the CNI conventions.
+// [ViewResult] makes of a result what a runtime needs for its status: interfaces,
+// addresses, routes, with every index checked.
 // [Args] are the pairs of CNI_ARGS, [Pod] makes those of Kubernetes.
 package types
