@@ -5,11 +5,14 @@
 // alias: a [Result], an [Error] or a [PluginConf] from here goes into any code
 // that takes that package's, and back. Every identifier that it exports is here.
 //
-// [ValidateContainerID], [ValidateNetworkName] and [ValidateInterfaceName] hold
-// names against the specification, sections 1 and 2.
+// The rest is what runtimes need around libcni:
 //
-// [Capabilities] are the capability arguments in the JSON of the CNI conventions.
-// [ViewResult] makes of a result what a runtime needs for its status: interfaces,
-// addresses, routes, with every index checked.
-// [Args] are the pairs of CNI_ARGS, [Pod] makes those of Kubernetes.
+//   - [Capabilities] are the capability arguments, in the JSON of the CNI
+//     conventions.
+//   - [Args] are the pairs of CNI_ARGS, in order; [Pod] makes those of a
+//     Kubernetes pod.
+//   - [ViewResult] makes of a result what a runtime shows: interfaces, addresses,
+//     routes, with every index checked.
+//   - [ValidateContainerID], [ValidateNetworkName] and [ValidateInterfaceName]
+//     hold names against the specification, sections 1 and 2.
 package types
