@@ -24,6 +24,7 @@ import (
 
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
 )
 
 func main() {
@@ -78,13 +79,18 @@ func run(ctx context.Context, w io.Writer) (err error) {
 		return err
 	}
 	cni := libcni.NewCNIConfigWithCacheDir([]string{s.path("bin")}, s.path("cache"), newWatch(w, "  ", s.dir, w))
+	capabilities := types.Capabilities{
+		PortMappings: []types.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}},
+	}
+	args, err := capabilities.CapabilityArgs()
+	if err != nil {
+		return err
+	}
 	attachment := &libcni.RuntimeConf{
-		ContainerID: "web-1",
-		NetNS:       s.path("netns/web-1"),
-		IfName:      "eth0",
-		CapabilityArgs: map[string]any{
-			"portMappings": []map[string]any{{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}},
-		},
+		ContainerID:    "web-1",
+		NetNS:          s.path("netns/web-1"),
+		IfName:         "eth0",
+		CapabilityArgs: args,
 	}
 
 	s.step("ADD: attach container web-1 to the network, as eth0")

@@ -25,7 +25,8 @@ func TestQuickstart(t *testing.T) {
 	require.NoError(t, cmd.Run(), "stderr: %s", &stderr)
 	assert.Empty(t, stderr.String())
 
-	assert.Contains(t, stdout.String(), `runtimeConfig portMappings  [{"containerPort":80,"hostPort":8080,"protocol":"tcp"}]`)
+	assert.Contains(t, stdout.String(), `runtimeConfig portMappings  [{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]`)
+	readmeShows(t, stdout.String())
 	rest := strings.ReplaceAll(stdout.String(), "\r\n", "\n")
 	for _, want := range []string{
 		`"type": "demo-portmap"`,
@@ -73,6 +74,24 @@ func TestQuickstart(t *testing.T) {
 	left, err := os.ReadDir(tmp)
 	require.NoError(t, err)
 	assert.Empty(t, left, "files are left behind")
+}
+
+// readmeShows looks for the lines that README.md gives as this program's output,
+// in their order.
+func readmeShows(t *testing.T, output string) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, block, found := strings.Cut(strings.ReplaceAll(string(readme), "\r\n", "\n"), "```\n--- ADD")
+	require.True(t, found, "README.md has no output of this program")
+	block, _, _ = strings.Cut("--- ADD"+block, "```")
+	for line := range strings.Lines(block) {
+		if strings.TrimSpace(line) == "..." {
+			continue
+		}
+		_, after, found := strings.Cut(output, line)
+		require.True(t, found, "README.md shows a line that is not, or not there, in the output: %s", line)
+		output = after
+	}
 }
 
 // TestPluginsRefuse holds the plugins to the specification's error codes.

@@ -129,7 +129,7 @@ func portmapAdd(c *call) (*current.Result, error) {
 		return nil, types.NewError(types.ErrInvalidNetworkConfig, "demo-portmap comes after a plugin that gives an address", "")
 	}
 	for _, m := range c.conf.RuntimeConfig.PortMappings {
-		port := m.port()
+		port := hostPort(m)
 		target := fmt.Sprintf("%s:%d", c.prev.IPs[0].Address.IP, m.ContainerPort)
 		err := claims(c.conf.DataDir).take(port, c.owner()+" "+target)
 		if errors.Is(err, fs.ErrExist) {
@@ -144,7 +144,7 @@ func portmapAdd(c *call) (*current.Result, error) {
 
 func portmapCheck(c *call) error {
 	for _, m := range c.conf.RuntimeConfig.PortMappings {
-		port := m.port()
+		port := hostPort(m)
 		if claims(c.conf.DataDir).owner(port) != c.owner() {
 			return types.NewError(errNotForwarded, port+" of the host does not lead to "+c.owner(), "")
 		}
@@ -153,6 +153,9 @@ func portmapCheck(c *call) error {
 }
 
 func portmapDel(c *call) error { return claims(c.conf.DataDir).release(c.owner()) }
+
+// hostPort names a port of the host, as in tcp-8080.
+func hostPort(m types.PortMapping) string { return fmt.Sprintf("%s-%d", m.Protocol, m.HostPort) }
 
 // claims is a directory with one file for each thing that is taken. The file's
 // content begins with the owner, so DEL finds what to release without being

@@ -39,20 +39,11 @@ type call struct {
 		} `json:"ipam"`
 		DataDir       string `json:"dataDir"`
 		RuntimeConfig struct {
-			PortMappings []portMapping `json:"portMappings"`
+			PortMappings []types.PortMapping `json:"portMappings"`
 		} `json:"runtimeConfig"`
 	}
 	prev *current.Result // the result of the plugins before, or of ADD; may be nil
 }
-
-type portMapping struct {
-	HostPort      int    `json:"hostPort"`
-	ContainerPort int    `json:"containerPort"`
-	Protocol      string `json:"protocol"`
-}
-
-// port names the host's port, as in tcp-8080.
-func (m portMapping) port() string { return fmt.Sprintf("%s-%d", m.Protocol, m.HostPort) }
 
 // supported are the specification's versions that the plugins here speak.
 var supported = version.PluginSupports("0.4.0", "1.0.0")

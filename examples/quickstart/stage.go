@@ -9,8 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	current "github.com/containernetworking/cni/pkg/types/100"
-
 	"github.com/cnikit/cnikit/types"
 )
 
@@ -28,17 +26,18 @@ func (s stage) say(format string, args ...any) { fmt.Fprintf(s.w, format, args..
 
 func (s stage) step(title string) { s.say("\n--- %s\n\n", title) }
 
-// table prints a result of ADD, one address a line.
+// table prints a result of ADD, one address of the container a line.
 func (s stage) table(r types.Result) error {
-	result, err := current.NewResultFromResult(r)
+	result, err := types.ViewResult(r)
 	if err != nil {
 		return err
 	}
 	tw := tabwriter.NewWriter(s.w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(tw, "  INTERFACE\tMAC\tADDRESS\tGATEWAY")
-	for _, ip := range result.IPs {
-		nic := result.Interfaces[*ip.Interface]
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", nic.Name, nic.Mac, ip.Address.String(), ip.Gateway)
+	for _, nic := range result.Container() {
+		for _, a := range nic.Addresses {
+			fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", nic.Name, nic.MAC, a.Prefix, a.Gateway)
+		}
 	}
 	return tw.Flush()
 }
