@@ -94,7 +94,7 @@ func (n *network) attachment(rt *RuntimeConf) error {
 	if strings.Contains(rt.NetNS, "\x00") {
 		return &RequestError{Field: "netns", Err: types.NewError(types.ErrInvalidEnvironmentVariables, "network namespace contains NUL", "")}
 	}
-	if err := validateArgs(rt.Args); err != nil {
+	if err := types.Args(rt.Args).Validate(); err != nil {
 		return &RequestError{Field: "args", Err: types.NewError(types.ErrInvalidEnvironmentVariables, "invalid CNI_ARGS", err.Error())}
 	}
 	return nil

@@ -141,20 +141,4 @@ func (l *NetworkConfigList) UndeliveredCapabilities(args map[string]interface{})
 	return names
 }
 
-// validateArgs checks what becomes CNI_ARGS: pairs that could not be told apart
-// again, or that no environment can hold (R15).
-func validateArgs(args [][2]string) error {
-	for i, kv := range args {
-		switch key, value := kv[0], kv[1]; {
-		case key == "":
-			return fmt.Errorf("argument %d has no key", i)
-		case strings.ContainsAny(key, ";=\x00"):
-			return fmt.Errorf("key of argument %d, %q, contains one of ';', '=' and NUL", i, key)
-		case strings.ContainsAny(value, ";\x00"):
-			return fmt.Errorf("value of argument %q contains ';' or NUL", key)
-		}
-	}
-	return nil
-}
-
 var errNoRuntimeConf = errors.New("no runtime configuration (nil)")
