@@ -1,0 +1,97 @@
+package libcni
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAttachments(t *testing.T) {
+	f := newFixture(t, Options{})
+	attachments, err := f.Attachments(AttachmentKey{})
+	require.NoError(t, err)
+	assert.Empty(t, attachments, "no directory yet")
+	cached, err := f.GetCachedAttachments("")
+	require.NoError(t, err)
+	assert.Empty(t, cached)
+
+	list := list3(t, v1)
+	f.rt.Args = [][2]string{{"a", "b"}}
+	f.rt.CapabilityArgs = map[string]any{"m": "x"}
+	f.fake.replies["ADD"] = `{"cniVersion":"1.0.0","x":1}`
+	for _, id := range []string{"c2", "c1"} {
+		f.rt.ContainerID = id
+		_, err := f.AddNetworkList(t.Context(), list, f.rt)
+		require.NoError(t, err)
+	}
+	torn := filepath.Join(f.opts.CacheDir, "results", "net-c3-eth0")
+	require.NoError(t, os.WriteFile(torn, nil, 0o600))
+	copied := filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0.bak")
+	data, err := os.ReadFile(filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(copied, data, 0o600))
+
+	attachments, err = f.Attachments(AttachmentKey{})
+	assert.ErrorIs(t, err, ErrForeignRecord)
+	for _, path := range []string{torn, copied} {
+		assert.Contains(t, fmt.Sprintf("%+v", recordErrors(err)), path)
+	}
+	require.Len(t, attachments, 2, "damaged ones are reported beside the good ones")
+	a := attachments[1]
+	assert.Equal(t, "c2", attachments[0].ContainerID, "oldest first")
+	assert.Equal(t, AttachmentKey{"net", "c1", "eth0"}, a.AttachmentKey)
+	assert.Equal(t, string(list.Bytes), string(a.Config))
+	assert.Equal(t, "/run/netns/c1", a.NetNS)
+	assert.Equal(t, f.rt.Args, a.Args)
+	assert.Equal(t, f.rt.CapabilityArgs, a.CapabilityArgs)
+	assert.Equal(t, `{"cniVersion":"1.0.0","x":1}`, string(a.Result))
+	assert.False(t, a.Created.IsZero())
+	assert.Equal(t, filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0"), a.Path)
+
+	for _, c := range []struct {
+		match AttachmentKey
+		n     int
+	}{
+		{AttachmentKey{ContainerID: "c1"}, 1}, {AttachmentKey{Network: "net"}, 2}, {AttachmentKey{IfName: "eth0"}, 2},
+		{AttachmentKey{ContainerID: "c"}, 0}, {AttachmentKey{Network: "ne"}, 0}, {AttachmentKey{IfName: "eth"}, 0}, {AttachmentKey{"net", "c2", "eth0"}, 1},
+	} {
+		attachments, _ := f.Attachments(c.match)
+		assert.Len(t, attachments, c.n, "%+v", c.match)
+	}
+
+	cached, err = f.GetCachedAttachments("")
+	require.NoError(t, err, "as upstream: what cannot be read is left out")
+	require.Len(t, cached, 2)
+	assert.Equal(t, []string{"c1", "c2"}, []string{cached[0].ContainerID, cached[1].ContainerID}, "in the order of names")
+	assert.Equal(t, f.rt.CapabilityArgs, cached[0].CapabilityArgs)
+	cached, err = f.GetCachedAttachments("c2")
+	require.NoError(t, err)
+	assert.Len(t, cached, 1)
+}
+
+func TestRecordErrorTellsItsPath(t *testing.T) {
+	err := error(&RecordError{Path: "/cache/results/x", Err: os.ErrPermission})
+	assert.EqualError(t, err, "permission denied")
+	assert.Equal(t, "permission denied", fmt.Sprint(err))
+	assert.Equal(t, `"permission denied"`, fmt.Sprintf("%q", err))
+	assert.Equal(t, "permission denied\n    record: /cache/results/x", fmt.Sprintf("%+v", err))
+	assert.Equal(t, "[error=permission denied record=/cache/results/x]", err.(*RecordError).LogValue().String())
+	assert.ErrorIs(t, err, os.ErrPermission)
+}
+
+// recordErrors returns the paths of the RecordErrors that an error joins.
+func recordErrors(err error) (paths []string) {
+	switch e := err.(type) {
+	case *RecordError:
+		return []string{e.Path}
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			paths = append(paths, recordErrors(err)...)
+		}
+	}
+	return paths
+}

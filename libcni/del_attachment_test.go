@@ -1,0 +1,96 @@
+package libcni
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// R22: from the record alone, with its configuration, arguments and result.
+func TestDelAttachment_R22_R31(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.rt.Args = [][2]string{{"a", "b"}}
+	f.rt.CapabilityArgs = map[string]any{"mac": "c2:b0:57:49:47:f1"}
+	f.fake.replies["ADD"] = `{"cniVersion":"1.0.0","x":1e400}`
+	_, err := f.AddNetworkList(t.Context(), mustList(t, `{"name":"net","cniVersion":"1.0.0","plugins":[{"type":"one","capabilities":{"mac":true}},{"type":"two"}]}`), f.rt)
+	require.NoError(t, err)
+	f.fake.take()
+	k := AttachmentKey{"net", "c1", "eth0"}
+	require.NoError(t, f.DelAttachment(t.Context(), k))
+	runs := f.fake.take()
+	require.Len(t, runs, 2)
+	assert.Equal(t, `{"cniVersion":"1.0.0","name":"net","prevResult":{"cniVersion":"1.0.0","x":1e400},"type":"two"}`, runs[0].stdin)
+	assert.Equal(t, `{"capabilities":{"mac":true},"cniVersion":"1.0.0","name":"net","prevResult":{"cniVersion":"1.0.0","x":1e400},"runtimeConfig":{"mac":"c2:b0:57:49:47:f1"},"type":"one"}`, runs[1].stdin)
+	for _, r := range runs {
+		assert.Equal(t, []string{"DEL", "c1", "/run/netns/c1", "eth0", "a=b"},
+			[]string{r.command, r.env["CNI_CONTAINERID"], r.env["CNI_NETNS"], r.env["CNI_IFNAME"], r.env["CNI_ARGS"]})
+	}
+	assert.Empty(t, f.store(nil).files(t))
+	require.NoError(t, f.DelAttachment(t.Context(), k), "R31: may be repeated")
+	assert.Empty(t, f.fake.calls())
+}
+
+func TestDelAttachmentOfASinglePlugin(t *testing.T) {
+	f := newFixture(t, Options{})
+	plugin := mustPlugin(t, `{"name":"solo","cniVersion":"0.4.0","type":"one"}`)
+	_, err := f.AddNetwork(t.Context(), plugin, f.rt)
+	require.NoError(t, err)
+	f.fake.take()
+	f.fake.replies["DEL"] = errBanana
+	k := AttachmentKey{"solo", "c1", "eth0"}
+	assert.EqualError(t, f.DelAttachment(t.Context(), k), "plugin error: banana")
+	f.fake.replies = nil
+	require.NoError(t, f.DelAttachment(t.Context(), k))
+	assert.Equal(t, `{"cniVersion":"0.4.0","name":"solo","prevResult":{"cniVersion":"0.4.0"},"type":"one"}`, f.fake.take()[1].stdin)
+}
+
+func TestDelAttachmentErrors(t *testing.T) {
+	f := newFixture(t, Options{})
+	var refused *RequestError
+	require.ErrorAs(t, f.DelAttachment(t.Context(), AttachmentKey{"net", "../c", "eth0"}), &refused)
+	assert.ErrorAs(t, f.DelContainer(t.Context(), ""), &refused)
+
+	k := key{"net", "c1", "eth0"}
+	keep(t, f.store(nil), k, `{"cniVersion":"1.0.0"}`)
+	path := filepath.Join(f.opts.CacheDir, "results", k.file())
+	require.NoError(t, os.WriteFile(path, []byte("torn"), 0o600))
+	var damaged *RecordError
+	require.ErrorAs(t, f.DelAttachment(t.Context(), k.exported()), &damaged)
+	assert.Equal(t, path, damaged.Path)
+	require.ErrorAs(t, f.DelContainer(t.Context(), "c1"), &damaged)
+	assert.Equal(t, path, damaged.Path)
+	assert.FileExists(t, path)
+	assert.Empty(t, f.fake.calls())
+}
+
+// The last attachment made goes first; one failure does not keep the others.
+func TestDelContainer(t *testing.T) {
+	f := newFixture(t, Options{})
+	for _, network := range []string{"z", "a", "m-n"} {
+		_, err := f.AddNetworkList(t.Context(), mustList(t, `{"name":"`+network+`","cniVersion":"1.0.0","plugins":[{"type":"`+network+`"}]}`), f.rt)
+		require.NoError(t, err)
+	}
+	f.fake.replies["p ADD"] = errBanana
+	failing := mustList(t, `{"name":"failed","cniVersion":"1.0.0","plugins":[{"type":"p"}]}`)
+	_, err := f.AddNetworkList(t.Context(), failing, f.rt)
+	require.Error(t, err)
+	keep(t, f.store(nil), key{"a", "c10", "eth0"}, `{}`)
+	keep(t, f.store(nil), key{"c1", "x", "eth0"}, `{}`)
+	f.fake.take()
+
+	f.fake.replies["a DEL"] = errBanana
+	err = f.DelContainer(t.Context(), "c1")
+	assert.EqualError(t, err, `attachment to network a as eth0: plugin type="a" failed (delete): plugin error: banana`)
+	assert.Equal(t, []string{"p DEL", "m-n DEL", "a DEL", "z DEL"}, f.fake.calls())
+	f.fake.replies = nil
+	require.NoError(t, f.DelContainer(t.Context(), "c1"))
+	assert.Equal(t, []string{"a DEL"}, f.fake.calls())
+	require.NoError(t, f.DelContainer(t.Context(), "c1"))
+	assert.Empty(t, f.fake.calls())
+	attachments, err := f.Attachments(AttachmentKey{})
+	require.NoError(t, err)
+	assert.Len(t, attachments, 2, "not of this container")
+}
