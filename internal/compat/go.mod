@@ -5,11 +5,12 @@ go 1.25.0
 require (
 	github.com/cnikit/cnikit v0.0.0-00010101000000-000000000000
 	github.com/containerd/go-cni v1.1.14
+	github.com/containernetworking/cni v1.3.1
 	github.com/stretchr/testify v1.12.1
 )
 
 require (
-	github.com/containernetworking/cni v1.3.1 // indirect
+	github.com/Masterminds/semver/v3 v3.5.0 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/petermattis/goid v0.0.0-20240813172612-4fcff4a6cae7 // indirect
@@ -18,6 +19,7 @@ require (
 	go.opentelemetry.io/otel/metric v1.29.0 // indirect
 	go.opentelemetry.io/otel/trace v1.29.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/sys v0.46.0 // indirect
 )
 
 replace github.com/cnikit/cnikit => ../..

@@ -1,0 +1,32 @@
+package bench
+
+import "fmt"
+
+// Rows returns what is measured.
+func Rows() []*Row {
+	var rows []*Row
+	verb := func(name string, setup func(int) func(*Bench, string, library) (*op, error), least, aim, allocs [3]float64) {
+		for i, plugins := range []int{1, 3, 8} {
+			rows = append(rows, &Row{fmt.Sprintf("%s, %d plugins", name, plugins), least[i], aim[i], allocs[i], setup(plugins)})
+		}
+	}
+	verb("ADD", addRow, [3]float64{2.5, 5, 8}, [3]float64{3.5, 8, 12}, [3]float64{220, 255, 320})
+	verb("CHECK", checkRow, [3]float64{6, 10, 15}, [3]float64{10, 18, 30}, [3]float64{})
+	verb("DEL", delRow, [3]float64{4, 8, 12}, [3]float64{6, 12, 20}, [3]float64{})
+	return append(rows,
+		&Row{"NetworkConfFromBytes, 3 plugins", 5, 8, 0, parseRow},
+		&Row{"LoadNetworkConf, 1 file", 1.5, 1.5, 0, loadRow(1)},
+		&Row{"LoadNetworkConf, 10 files", 2.5, 2.5, 0, loadRow(10)},
+		&Row{"LoadNetworkConf, 100 files", 3, 3, 0, loadRow(100)},
+		&Row{"list 1,000 records", 2, 3, 0, listRow(1000, false)},
+		&Row{"list 1,000 records, by container", 1.2, 1.2, 0, listRow(1000, true)},
+		&Row{"GC, 1,000 records, none stale", 20, 50, 0, gcRow(1000)},
+		&Row{"RawExec, static C plugin", 1, 1.2, 0, processRow("c")},
+		&Row{"RawExec, Go plugin", 1, 1, 0, processRow("go")},
+		&Row{"ADD by 64 callers at once", 1.3, 1.3, 0, burstRow(64, limit)},
+		&Row{"ADD by 256 callers at once", 1.5, 1.5, 0, burstRow(256, limit)},
+	)
+}
+
+// limit is how many plugins run at a time here when many callers ask for one.
+const limit = 8
