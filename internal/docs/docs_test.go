@@ -38,7 +38,7 @@ func TestReadmeProgram(t *testing.T) {
 func TestDocumentedPathsExist(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	quoted := regexp.MustCompile("`(\\.?[A-Za-z0-9_*-]+(?:/[A-Za-z0-9_.*-]+)*(?:/|\\.(?:go|md|mod|conf)))`")
-	for _, doc := range []string{"README.md", "DIFFERENCES.md", "CHANGELOG.md"} {
+	for _, doc := range []string{"README.md", "ARCHITECTURE.md", "DIFFERENCES.md", "CHANGELOG.md"} {
 		t.Run(doc, func(t *testing.T) {
 			text := read(t, doc)
 			found := append(link.FindAllStringSubmatch(text, -1), quoted.FindAllStringSubmatch(text, -1)...)
