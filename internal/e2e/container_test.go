@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -86,24 +87,34 @@ func command(t *testing.T, name string, args ...string) string {
 // stay there, whoever uses them later.
 func (c *container) inside(t *testing.T, f func() error) {
 	t.Helper()
-	done := make(chan error, 1)
-	go func() {
-		// Never unlocked: the thread, which is in the wrong namespace for all other
-		// goroutines, ends with this one.
-		runtime.LockOSThread()
-		done <- func() error {
-			ns, err := os.Open(c.netns)
-			if err != nil {
-				return err
-			}
-			defer ns.Close()
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-				return fmt.Errorf("entering %s: %w", c.netns, err)
-			}
-			return f()
-		}()
-	}()
-	require.NoError(t, <-done)
+	require.NoError(t, within(c.netns, f))
+}
+
+func within(netns string, f func() error) error {
+	container, err := os.Open(netns)
+	if err != nil {
+		return err
+	}
+	defer container.Close()
+	// The thread goes back where it came from: one that stayed, and were it parked, would
+	// keep the namespace alive.
+	runtime.LockOSThread()
+	outside, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer outside.Close()
+	if err := unix.Setns(int(container.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("entering %s: %w", netns, err)
+	}
+	err = f()
+	if back := unix.Setns(int(outside.Fd()), unix.CLONE_NEWNET); back != nil {
+		return errors.Join(err, back) // and no other goroutine gets this thread
+	}
+	runtime.UnlockOSThread()
+	return err
 }
 
 // serve answers every TCP connection to the container's port, on all its addresses, with
