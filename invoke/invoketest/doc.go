@@ -12,7 +12,7 @@
 //		invoketest.Run{Command: "DEL", Plugin: "portmap"},
 //		invoketest.Run{Command: "DEL", Plugin: "bridge"},
 //	)
-//	cni := libcni.NewCNIConfigWithCacheDir([]string{"/opt/cni/bin"}, t.TempDir(), fake)
+//	cni := libcni.New([]string{"/opt/cni/bin"}, libcni.Options{Exec: fake, CacheDir: t.TempDir()})
 //
 // The test fails on a run that is not the next one, and at its end for those that
 // have not happened. What a Run does not name it does not look at: start with verb
@@ -57,7 +57,7 @@
 //	}
 //
 //	func TestAttach(t *testing.T) {
-//		cni := libcni.NewCNIConfigWithCacheDir([]string{invoketest.Dir(t)}, t.TempDir(), nil)
+//		cni := libcni.New([]string{invoketest.Dir(t)}, libcni.Options{CacheDir: t.TempDir()})
 //		...
 //	}
 //
