@@ -14,6 +14,7 @@ import (
 
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
 )
 
 const v1 = `"cniVersion":"1.0.0",`
@@ -343,6 +344,30 @@ func TestEffectiveConfigIsRecorded(t *testing.T) {
 			assert.Equal(t, list, again, "the same network comes out of it")
 		})
 	}
+}
+
+func TestEditedTypeIsRunAndRecorded(t *testing.T) {
+	for _, conf := range []string{`{"type":"one","x":1.0}`, `{"TYPE":"one","x":1.0}`} {
+		f := newFixture(t, Options{})
+		list := mustList(t, `{"name":"net","cniVersion":"1.0.0","plugins":[`+conf+`]}`)
+		list.Plugins[0].Network.Type = "three"
+		_, err := f.AddNetworkList(t.Context(), list, f.rt)
+		require.NoError(t, err)
+		assert.Equal(t, "three", f.fake.take()[0].plugin)
+		config, _, err := f.GetNetworkListCachedConfig(list, f.rt)
+		require.NoError(t, err)
+		assert.Equal(t, `{"cniVersion":"1.0.0","name":"net","plugins":[{"x":1.0,"type":"three"}]}`, string(config))
+	}
+}
+
+func TestCheckOfMalformedVersion(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, v1)
+	list.CNIVersion = "one"
+	err := f.CheckNetworkList(t.Context(), list, f.rt)
+	var unsupported *version.UnsupportedError
+	require.ErrorAs(t, err, &unsupported)
+	assert.NotErrorIs(t, err, ErrorCheckNotSupp)
 }
 
 func TestValidateNetworkList(t *testing.T) {

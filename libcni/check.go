@@ -62,9 +62,10 @@ func (c *CNIConfig) check(ctx context.Context, n *network, rt *RuntimeConf, err 
 	return err
 }
 
-// checkable says no to CHECK below the version that brought it.
+// checkable says no to CHECK below the version that brought it. A malformed
+// version is for runnable to refuse.
 func (n *network) checkable() error {
-	if ok, err := version.Supports(n.version, version.Check); err != nil || !ok {
+	if ok, err := version.Supports(n.version, version.Check); err == nil && !ok {
 		return &RequestError{Field: "cniVersion", Err: fmt.Errorf("configuration version %q %w", n.version, ErrorCheckNotSupp)}
 	}
 	return nil

@@ -136,7 +136,7 @@ func (n *network) config() []byte {
 		if i > 0 {
 			plugins = append(plugins, ',')
 		}
-		plugins = append(plugins, p.Bytes...)
+		plugins = append(plugins, p.config()...)
 	}
 	fields := []rawjson.Field{
 		{Key: "cniVersion", Value: rawjson.AppendString(nil, n.version)},
@@ -156,6 +156,27 @@ func (n *network) config() []byte {
 		}
 		return true
 	}, fields...)
+}
+
+// config is the plugin's bytes with the type that is run: programs edit it in
+// Network alone.
+func (p *PluginConfig) config() []byte {
+	o, err := rawjson.ParseObject(p.Bytes)
+	if err != nil || saysType(o, p.Network.Type) {
+		return p.Bytes
+	}
+	return rawjson.Splice(nil, o, func(m rawjson.Member) bool { return !m.Folds("type") },
+		rawjson.Field{Key: "type", Value: rawjson.AppendString(nil, p.Network.Type)})
+}
+
+// saysType reports whether a plugin's configuration is read as one of that type.
+func saysType(o rawjson.Object, pluginType string) bool {
+	for _, m := range slices.Backward(o) {
+		if m.Folds("type") {
+			return rawjson.IsString(m.Value, pluginType)
+		}
+	}
+	return false
 }
 
 type flag struct {
@@ -193,14 +214,14 @@ func (n *network) isConfig(o rawjson.Object) bool {
 	}
 	var parsed, source rawjson.Object
 	for i, e := range elements {
+		parsed, err = rawjson.ParseObjectInto(parsed, n.plugins[i].Bytes)
+		if err != nil || !saysType(parsed, n.plugins[i].Network.Type) {
+			return false
+		}
 		if bytes.Equal(n.plugins[i].Bytes, e.Value) {
 			continue
 		}
 		// Loading sorted the plugin's members and took out the white space.
-		parsed, err = rawjson.ParseObjectInto(parsed, n.plugins[i].Bytes)
-		if err != nil {
-			return false
-		}
 		source, err = rawjson.ParseObjectInto(source, e.Value)
 		if err != nil || !sameMembers(parsed, source) {
 			return false
