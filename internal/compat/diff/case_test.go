@@ -16,11 +16,11 @@ import (
 // In a file, it begins with a line that says what it is about. Directives
 // follow, one a line, all of them optional but load:
 //
-//	load: list FILE | bytes FILE | dir DIR NAME | plugin FILE | plugindir DIR NAME
+//	load: list FILE | bytes FILE | dir DIR NAME | plugin FILE | pluginbytes FILE | plugindir DIR NAME
 //	edit: version V | name N | type I T | drop I | nobytes | nocheck | nogc
 //	steps: load add ...       what is called, in order (see allSteps)
 //	id: CONTAINER IFNAME [NETNS]
-//	args: K=V;K=V             CNI_ARGS
+//	args: K=V;K=V             CNI_ARGS, or [["K","V"],...]
 //	caps: JSON                capability arguments
 //	missing: TYPE ...         plugins without an executable
 //	exec: process             plugins are processes, by default a fake Exec
@@ -120,6 +120,9 @@ func (c *testCase) directive(line string) error {
 			}
 		}
 	case "args":
+		if strings.HasPrefix(value, "[") {
+			return json.Unmarshal([]byte(value), &c.rt.Args)
+		}
 		for _, kv := range strings.Split(value, ";") {
 			k, v, _ := strings.Cut(kv, "=")
 			c.rt.Args = append(c.rt.Args, [2]string{k, v})

@@ -255,16 +255,19 @@ func toJSON(v any) any {
 	return expand(parse(string(data)))
 }
 
-// expand turns the configurations in what was returned into JSON values where
-// they are not compared byte by byte: a plugin's bytes, which both libraries
-// write anew.
+// expand makes readable what was returned: configurations as text, and a
+// plugin's bytes, which both libraries write anew, as a JSON value.
 func expand(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, x := range v {
-			if s, ok := x.(string); ok && k == "bytes" && v["type"] != nil {
+			s, ok := x.(string)
+			switch {
+			case ok && k == "bytes" && v["type"] != nil:
 				v[k] = parse(s)
-			} else {
+			case ok && k == "Config":
+				v[k] = plainText(s)
+			default:
 				v[k] = expand(x)
 			}
 		}
@@ -276,6 +279,14 @@ func expand(v any) any {
 	return v
 }
 
+// plainText decodes base64, in which JSON holds a slice of bytes.
+func plainText(s string) string {
+	if text, err := base64.StdEncoding.DecodeString(s); err == nil {
+		return string(text)
+	}
+	return s
+}
+
 // records returns the record files as JSON values, with the configuration, which
 // is in base64 there, as text.
 func records(files map[string]string) any {
@@ -284,10 +295,10 @@ func records(files map[string]string) any {
 		v := parse(content)
 		if m, ok := v.(map[string]any); ok {
 			if s, ok := m["config"].(string); ok {
-				if config, err := base64.StdEncoding.DecodeString(s); err == nil {
-					m["config"] = string(config)
-				}
+				m["config"] = plainText(s)
 			}
+			// A key of its own, for what upstream's records have no key for.
+			delete(m, "cnikit")
 			if result := filled(m["result"]); result != nil {
 				m["result"] = result
 			} else {

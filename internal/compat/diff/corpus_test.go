@@ -51,6 +51,11 @@ func TestCorpus(t *testing.T) {
 			}
 		})
 	}
+	golden, err := filepath.Glob("testdata/differences/*.txt")
+	require.NoError(t, err)
+	for _, path := range golden {
+		assert.Contains(t, intended, strings.TrimSuffix(filepath.Base(path), ".txt"), "%s is of no case that DIFFERENCES.md names", path)
+	}
 	for name := range intended {
 		assert.Contains(t, names, name, "DIFFERENCES.md names a case that does not exist")
 	}
