@@ -1,0 +1,82 @@
+package podnet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/cnikit/cnikit/libcni"
+)
+
+// errUnfinished is about a container whose last operation left something undone.
+var errUnfinished = errors.New("an earlier operation is not finished: Recover, or attach or detach again")
+
+// Check asks the plugins whether the container's attachments are as ADD left them,
+// with the configuration and arguments of ADD: those to the named networks, without
+// names all. Attachments to a network whose version has no CHECK, or that disables
+// it, pass.
+//
+// It goes on after an error and returns all of them, joined, as [*Error]s with those
+// of [libcni.CNIConfig.CheckNetworkList]; errors.Is finds [libcni.ErrNoRecord] if
+// there is no attachment to check.
+func (m *Manager) Check(ctx context.Context, containerID string, networks ...string) error {
+	fail := func(err error) error { return &Error{Op: "check", ContainerID: containerID, Err: err} }
+	h, err := m.hold(ctx, containerID, false, false)
+	if err != nil {
+		return fail(err)
+	}
+	defer h.release()
+	if len(h.left().Attachments) > 0 {
+		return fail(errUnfinished)
+	}
+	records, err := m.cni.Attachments(libcni.AttachmentKey{ContainerID: containerID})
+	var errs []error
+	if err != nil {
+		errs = append(errs, fail(err))
+	}
+	checked := false
+	for _, r := range records {
+		if len(networks) > 0 && !slices.Contains(networks, r.Network) {
+			continue
+		}
+		checked = true
+		if err := m.check(ctx, r); err != nil {
+			errs = append(errs, &Error{Op: "check", ContainerID: containerID, Network: r.Network, IfName: r.IfName, Err: err})
+		}
+	}
+	if !checked && len(errs) == 0 {
+		return fail(libcni.ErrNoRecord)
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Manager) check(ctx context.Context, r *libcni.Attachment) error {
+	list, err := listOf(r.Config)
+	if err != nil {
+		return &libcni.RecordError{Path: r.Path, Err: err}
+	}
+	if !list.Supports("CHECK") {
+		return nil
+	}
+	ctx, cancel := bounded(ctx, m.opts.Timeouts.Check)
+	defer cancel()
+	return m.cni.CheckNetworkList(ctx, list, &libcni.RuntimeConf{
+		ContainerID: r.ContainerID, NetNS: r.NetNS, IfName: r.IfName, Args: r.Args, CapabilityArgs: r.CapabilityArgs,
+	})
+}
+
+// listOf reads the configuration of a record: a list, or a single plugin.
+func listOf(config []byte) (*libcni.NetworkConfigList, error) {
+	var form struct {
+		Plugins json.RawMessage `json:"plugins"`
+	}
+	if err := json.Unmarshal(config, &form); err != nil || form.Plugins != nil {
+		return libcni.NetworkConfFromBytes(config)
+	}
+	plugin, err := libcni.NetworkPluginConfFromBytes(config)
+	if err != nil {
+		return nil, err
+	}
+	return libcni.ConfListFromConf(plugin)
+}

@@ -1,0 +1,148 @@
+package podnet
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cnikit/cnikit/libcni"
+)
+
+// Config is what the configuration directory held at one moment. It does not
+// change: a reload makes a new one. Neither may its readers change anything in
+// it.
+type Config struct {
+	// ConfSet has the networks that can be used, those of Kept included, and in
+	// Bad what is wrong with the other files.
+	*libcni.ConfSet
+	// Generation counts the changes, from 1.
+	Generation uint64
+	// Kept are the names of networks whose file is bad now. They are in use as
+	// they were when it last was good.
+	Kept []string
+	// Missing are the plugins, by type, that no directory has an executable of,
+	// sorted. A network that needs one of them cannot attach yet.
+	Missing []string
+	// Err is why the directory could not be read at all. All networks are then
+	// those of the last time that it could.
+	Err error
+}
+
+// Default returns the network that a container gets when none is asked for: the
+// one of that name or, if name is empty, the first one in lexical order of the
+// files that does more than bring up the loopback interface.
+//
+// Errors: as of [libcni.ConfSet.Get].
+func (c *Config) Default(name string) (*libcni.NetworkFile, error) {
+	if name == "" {
+		for _, n := range c.Networks {
+			if !loopbackOnly(n.NetworkConfigList) {
+				return n, nil
+			}
+		}
+	}
+	n, err := c.ConfSet.Default(name)
+	if err == nil && name == "" {
+		err = libcni.NoConfigsFoundError{Dir: c.Dir} // only loopback
+	}
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// loadConfig reads the directory. What prev has and cannot be read any more
+// stays as it was.
+func loadConfig(dir string, find func(plugin string) error, prev *Config) *Config {
+	set, err := libcni.LoadDir(dir)
+	next := &Config{ConfSet: set, Generation: 1}
+	switch {
+	case err != nil && prev != nil:
+		next.ConfSet, next.Kept = prev.ConfSet, prev.Kept
+	case err != nil:
+		next.ConfSet = &libcni.ConfSet{Dir: dir}
+	case prev != nil && len(set.Bad) > 0:
+		next.keep(prev)
+	}
+	if err != nil {
+		next.Err = fmt.Errorf("reading network configurations: %w", err)
+	}
+	if prev != nil {
+		next.Generation = prev.Generation + 1
+	}
+	for _, plugin := range next.plugins() {
+		if find(plugin) != nil {
+			next.Missing = append(next.Missing, plugin)
+		}
+	}
+	return next
+}
+
+// keep takes the networks over whose files were good in prev and are bad now.
+// One whose name another file has taken in the meantime is gone.
+func (c *Config) keep(prev *Config) {
+	for _, old := range prev.Networks {
+		bad := slices.ContainsFunc(c.Bad, func(e *libcni.ConfError) bool {
+			return !errors.Is(e, libcni.ErrDuplicateNetwork) && (e.File == old.File || e.Network == old.Name)
+		})
+		taken := slices.ContainsFunc(c.Networks, func(n *libcni.NetworkFile) bool {
+			return n.Name == old.Name || n.File == old.File
+		})
+		if bad && !taken {
+			c.Networks = append(c.Networks, old)
+			c.Kept = append(c.Kept, old.Name)
+		}
+	}
+	slices.SortFunc(c.Networks, func(a, b *libcni.NetworkFile) int { return strings.Compare(a.File, b.File) })
+}
+
+// plugins returns the types of all plugins and of those they leave the addresses
+// to, sorted.
+func (c *Config) plugins() []string {
+	var types []string
+	for _, n := range c.Networks {
+		for _, p := range n.Plugins {
+			types = append(types, p.Network.Type)
+			if ipam := p.Network.IPAM.Type; ipam != "" {
+				types = append(types, ipam)
+			}
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// same reports whether nothing has changed but the generation.
+func (c *Config) same(other *Config) bool {
+	return other != nil && slices.Equal(c.Missing, other.Missing) && slices.Equal(c.Kept, other.Kept) &&
+		slices.Equal(c.faults(), other.faults()) && slices.EqualFunc(c.Networks, other.Networks, sameNetwork)
+}
+
+func sameNetwork(a, b *libcni.NetworkFile) bool {
+	return a == b || a.File == b.File && a.Name == b.Name && string(a.Bytes) == string(b.Bytes) &&
+		slices.Equal(a.PluginFiles, b.PluginFiles) &&
+		slices.EqualFunc(a.Plugins, b.Plugins, func(p, q *libcni.PluginConfig) bool { return string(p.Bytes) == string(q.Bytes) })
+}
+
+// faults are the texts of all that is wrong.
+func (c *Config) faults() []string {
+	var texts []string
+	if c.Err != nil {
+		texts = append(texts, c.Err.Error())
+	}
+	for _, bad := range c.Bad {
+		texts = append(texts, bad.Place()+": "+bad.Error())
+	}
+	return texts
+}
+
+// worse reports whether something is wrong that was not wrong in prev. It may be
+// a file that is half written.
+func (c *Config) worse(prev *Config) bool {
+	var before []string
+	if prev != nil {
+		before = prev.faults()
+	}
+	return slices.ContainsFunc(c.faults(), func(text string) bool { return !slices.Contains(before, text) })
+}

@@ -1,0 +1,156 @@
+package podnet
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
+)
+
+// Detach detaches a container from the named networks, without names from all and
+// from its loopback interface. It works from the records, with the configuration
+// and arguments of ADD, the last attachment first. What failed Attaches have left
+// is cleaned up as well. To detach what is not attached succeeds.
+//
+// It goes on after an error and returns all of them, joined, as [*Error]s with those
+// of [libcni.CNIConfig.DelAttachment]. What could not be detached stays on record:
+// call Detach again.
+func (m *Manager) Detach(ctx context.Context, containerID string, networks ...string) error {
+	h, err := m.hold(ctx, containerID, false, false)
+	if err != nil {
+		return &Error{Op: "detach", ContainerID: containerID, Err: err}
+	}
+	defer h.release()
+	return m.detach(ctx, h, networks)
+}
+
+func (m *Manager) detach(ctx context.Context, h *hold, networks []string) error {
+	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	left := h.left().Attachments
+	var keys []key
+	for _, t := range traces {
+		k := keyOf(t.AttachmentKey)
+		if len(networks) == 0 || slices.Contains(networks, k.Network) || slices.Contains(left, k) {
+			keys = append(keys, k)
+		}
+	}
+	var errs []error
+	if err != nil {
+		err = m.detachDamaged(ctx, h.id, networks, err)
+		if err != nil {
+			errs = append(errs, &Error{Op: "detach", ContainerID: h.id, Err: err})
+		}
+	}
+	if len(keys) > 0 {
+		if err := h.write(entry{Operation: detaching, Attachments: keys}); err != nil {
+			m.warn("a crash while container "+h.id+" is being detached will not be noticed", err)
+		}
+	}
+	for _, k := range keys {
+		if err := m.del(ctx, k.of(h.id), m.opts.Timeouts.Del); err != nil {
+			errs = append(errs, &Error{Op: "detach", ContainerID: h.id, Network: k.Network, IfName: k.IfName, Err: err})
+		}
+	}
+	err = errors.Join(errs...)
+	h.finished = err == nil
+	return err
+}
+
+// trace is an attachment of which something is on disk.
+type trace struct {
+	libcni.AttachmentKey
+	time     time.Time
+	recorded bool
+	// intent says that there is one of an ADD that nobody works on.
+	intent bool
+}
+
+// traces returns the attachments that match and of which something is on disk, a
+// record or the intent of an ADD that nobody works on, the last one first. The
+// error is about what cannot be read.
+func (m *Manager) traces(match libcni.AttachmentKey) ([]*trace, error) {
+	// Intents first: one that becomes a record in between is then seen as both.
+	pending, pendingErr := m.cni.Pending(match)
+	records, err := m.cni.Attachments(match)
+	var traces []*trace
+	byKey := map[libcni.AttachmentKey]*trace{}
+	for _, r := range records {
+		t := &trace{AttachmentKey: r.AttachmentKey, time: r.Created, recorded: true}
+		traces = append(traces, t)
+		byKey[r.AttachmentKey] = t
+	}
+	for _, p := range pending {
+		t := byKey[p.AttachmentKey]
+		switch {
+		case p.Running:
+			continue
+		case t == nil:
+			t = &trace{AttachmentKey: p.AttachmentKey, time: p.Started}
+			traces = append(traces, t)
+			byKey[p.AttachmentKey] = t
+		}
+		t.intent = true
+	}
+	slices.SortStableFunc(traces, func(a, b *trace) int { return b.time.Compare(a.time) })
+	return traces, errors.Join(pendingErr, err)
+}
+
+// detachDamaged detaches, of the records that cannot be read, those whose name says
+// that they are of the container and of a configured network. It returns what is
+// wrong with the others.
+func (m *Manager) detachDamaged(ctx context.Context, id string, networks []string, err error) error {
+	var errs []error
+	for _, err := range flatten(err) {
+		var damaged *libcni.RecordError
+		if !errors.As(err, &damaged) {
+			errs = append(errs, err)
+			continue
+		}
+		list, ifname := m.named(id, filepath.Base(damaged.Path))
+		switch {
+		case list == nil:
+			errs = append(errs, err)
+		case len(networks) == 0 || slices.Contains(networks, list.Name):
+			m.warn("detaching with the network's configuration, the record is damaged", err)
+			ctx, cancel := bounded(ctx, m.opts.Timeouts.Del)
+			if err := m.cni.DelNetworkList(ctx, list, &libcni.RuntimeConf{ContainerID: id, IfName: ifname}); err != nil {
+				errs = append(errs, err)
+			}
+			cancel()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// named returns the configured network that a record's name begins with, and the
+// interface that it ends with; nil if it is not of the container.
+func (m *Manager) named(id, name string) (*libcni.NetworkConfigList, string) {
+	for _, n := range m.Config().Networks {
+		ifname, ok := strings.CutPrefix(name, n.Name+"-"+id+"-")
+		if ok && types.ValidateInterfaceName(ifname) == nil {
+			return n.NetworkConfigList, ifname
+		}
+	}
+	return nil, ""
+}
+
+// flatten returns the errors that errors.Join has joined, on all levels.
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, err := range joined.Unwrap() {
+		all = append(all, flatten(err)...)
+	}
+	return all
+}

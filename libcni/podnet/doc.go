@@ -1,0 +1,46 @@
+// Package podnet attaches containers to several networks, as a container runtime
+// does: the part that every runtime wrote again on top of libcni.
+//
+//	manager, err := podnet.Open(ctx, podnet.Options{ConfDir: "/etc/cni/net.d"})
+//	...
+//	defer manager.Close()
+//	attachments, err := manager.Attach(ctx, podnet.Pod{ID: id, NetNS: "/run/netns/" + id})
+//	...
+//	err = manager.Detach(ctx, id)
+//
+// # Configuration
+//
+// A [Manager] loads a directory of network configurations and follows it, and the
+// plugins' directories too. What cannot be read any more stays as it was when it
+// was good. [Manager.Config] is an immutable snapshot.
+//
+// # Containers
+//
+// [Manager.Attach] attaches a container to networks in order, all or none: when one
+// fails, those before it are detached again. [Manager.Detach] works from the
+// records that libcni keeps, in reverse order of attaching, whether or not the
+// configuration or the network namespace is still there. Both may be repeated.
+//
+// # Order
+//
+// Operations on one container run one after the other, in the order in which they
+// were called; those on different containers run in parallel. [Manager.GC] runs
+// beside none of them (SPEC.md, section 3, "Lifecycle & Ordering"). This holds
+// between all processes that use podnet with the same cache directory, by means of
+// file locks in it. [Manager.Status] waits for nobody, and nobody for it.
+//
+// # Crashes
+//
+// What was begun is on disk before it is done: libcni's intents, and a file for
+// each operation that is under way. [Open] and [Manager.Recover] finish what a
+// process that died has left: an Attach that never returned is undone, a Detach is
+// completed.
+//
+// # Already gone
+//
+// Detaching succeeds where there is nothing left to detach. That is decided by
+// state and codes, never by an error's text: a network namespace that does not
+// exist is not passed to the plugins any more; a plugin's error code 3 (container
+// unknown) is success; a plugin that no directory has an executable of, and that no
+// configured network uses, has been uninstalled and took its state with it.
+package podnet

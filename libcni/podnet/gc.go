@@ -1,0 +1,201 @@
+package podnet
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
+)
+
+// GCArgs says what is still in use.
+type GCArgs struct {
+	// Valid are the attachments that are in use. An empty IfName stands for all
+	// that are on record of the container. Nil is an error: that nothing at all is
+	// in use is said by an empty slice.
+	Valid []types.GCAttachment
+	// DryRun finds out what would be detached, and runs nothing.
+	DryRun bool
+}
+
+// GC detaches all attachments on record in the cache directory that are not valid,
+// and those whose ADD failed, each with the configuration of its ADD; then it runs GC
+// on the plugins of all configured networks whose version has it (SPEC.md, section
+// 3, "GC"). No other operation on containers runs meanwhile, in this process or
+// another one with the same cache directory. Networks with disableGC are left alone.
+//
+// It returns the attachments that it detached, would detach, or could not. An
+// attachment that could not be detached counts as valid for the plugins: its next
+// DEL finds what it needs. The error joins those of the attachments and those of the
+// plugins, each an [*Error], and what could not be read. As long as something on
+// record cannot be read, what is in use is not known for sure, and plugins are asked
+// to clean up only if all of args.Valid name their interfaces.
+func (m *Manager) GC(ctx context.Context, args GCArgs) ([]Leftover, error) {
+	if args.Valid == nil {
+		return nil, &Error{Op: "gc", Err: errors.New("no list of valid attachments (nil)")}
+	}
+	done, err := m.begin()
+	if err != nil {
+		return nil, &Error{Op: "gc", Err: err}
+	}
+	defer done()
+	leave, err := m.gate.enter(ctx, true)
+	if err != nil {
+		return nil, &Error{Op: "gc", Err: err}
+	}
+	defer leave()
+	unlock, err := m.journals.all(ctx)
+	switch {
+	case err == nil:
+		defer unlock()
+	case ctx.Err() != nil:
+		return nil, &Error{Op: "gc", Err: err}
+	default:
+		m.warn("no lock between processes for garbage collection", err)
+	}
+
+	g := &collection{Manager: m, config: m.Config(), args: args}
+	err = g.look()
+	errs := []error{err}
+	if !args.DryRun {
+		errs = append(errs, g.detach(ctx))
+		if err == nil || !g.wholeContainers() {
+			errs = append(errs, g.plugins(ctx))
+		}
+	}
+	return g.stale, errors.Join(errs...)
+}
+
+// collection is one run of GC.
+type collection struct {
+	*Manager
+	config *Config
+	args   GCArgs
+	stale  []Leftover
+	live   []libcni.AttachmentKey
+}
+
+// look tells stale from live attachments.
+func (g *collection) look() error {
+	traces, err := g.traces(libcni.AttachmentKey{})
+	pending, pendingErr := g.cni.Pending(libcni.AttachmentKey{})
+	for _, t := range traces {
+		switch {
+		case g.valid(t):
+			g.live = append(g.live, t.AttachmentKey)
+		case g.disabled(t.Network):
+		default:
+			g.stale = append(g.stale, Leftover{AttachmentKey: t.AttachmentKey, Recorded: t.recorded})
+		}
+	}
+	for _, p := range pending {
+		if !p.Running {
+			continue
+		}
+		// Made by somebody who does not know of podnet's locks.
+		g.live = append(g.live, p.AttachmentKey)
+		g.stale = slices.DeleteFunc(g.stale, func(l Leftover) bool { return l.AttachmentKey == p.AttachmentKey })
+	}
+	if err == nil {
+		err = pendingErr
+	}
+	if err != nil {
+		return &Error{Op: "gc", Err: err}
+	}
+	return nil
+}
+
+func (g *collection) valid(t *trace) bool {
+	return slices.ContainsFunc(g.args.Valid, func(v types.GCAttachment) bool {
+		return v.ContainerID == t.ContainerID && (v.IfName == t.IfName || v.IfName == "" && t.recorded)
+	})
+}
+
+func (g *collection) wholeContainers() bool {
+	return slices.ContainsFunc(g.args.Valid, func(v types.GCAttachment) bool { return v.IfName == "" })
+}
+
+func (g *collection) disabled(network string) bool {
+	return slices.ContainsFunc(g.config.Networks, func(n *libcni.NetworkFile) bool {
+		return n.Name == network && n.DisableGC
+	})
+}
+
+// detach runs DEL for what is stale: of one container the last attachment first,
+// of several containers at a time.
+func (g *collection) detach(ctx context.Context) error {
+	byContainer := map[string][]*Leftover{}
+	for i := range g.stale {
+		l := &g.stale[i]
+		byContainer[l.ContainerID] = append(byContainer[l.ContainerID], l)
+	}
+	ids := make([]string, 0, len(byContainer))
+	for id := range byContainer {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	var mu sync.Mutex
+	var errs []error
+	parallel(ids, func(id string) {
+		clean := !slices.ContainsFunc(g.live, func(k libcni.AttachmentKey) bool { return k.ContainerID == id })
+		for _, l := range byContainer[id] {
+			err := g.del(ctx, l.AttachmentKey, g.opts.Timeouts.Del)
+			if err == nil {
+				continue
+			}
+			clean = false
+			l.Err = &Error{Op: "gc", ContainerID: id, Network: l.Network, IfName: l.IfName, Err: err}
+			mu.Lock()
+			g.live = append(g.live, l.AttachmentKey)
+			errs = append(errs, l.Err)
+			mu.Unlock()
+		}
+		if clean {
+			g.journals.forget(id)
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// plugins runs GC on the plugins of each network.
+func (g *collection) plugins(ctx context.Context) error {
+	var mu sync.Mutex
+	var errs []error
+	parallel(g.config.Networks, func(n *libcni.NetworkFile) {
+		if !n.Supports("GC") {
+			return
+		}
+		ctx, cancel := bounded(ctx, g.opts.Timeouts.GC)
+		defer cancel()
+		err := g.cni.GCNetworkList(ctx, n.NetworkConfigList, &libcni.GCArgs{ValidAttachments: g.validIn(n.Name)})
+		if err != nil {
+			mu.Lock()
+			errs = append(errs, &Error{Op: "gc", Network: n.Name, Err: err})
+			mu.Unlock()
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// validIn returns the valid attachments to a network: those on record, and those
+// that the caller knows and no record does.
+func (g *collection) validIn(network string) []types.GCAttachment {
+	valid := []types.GCAttachment{}
+	elsewhere := map[types.GCAttachment]bool{}
+	for _, k := range g.live {
+		a := types.GCAttachment{ContainerID: k.ContainerID, IfName: k.IfName}
+		if k.Network == network {
+			valid = append(valid, a)
+		} else {
+			elsewhere[a] = true
+		}
+	}
+	for _, a := range g.args.Valid {
+		if a.IfName != "" && !elsewhere[a] && !slices.Contains(valid, a) {
+			valid = append(valid, a)
+		}
+	}
+	return valid
+}

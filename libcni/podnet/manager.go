@@ -1,0 +1,207 @@
+package podnet
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
+)
+
+// Manager attaches containers to networks. Its methods may be called from many
+// goroutines. [Open] makes one, and it must be closed.
+type Manager struct {
+	opts     Options
+	store    *store
+	cni      *libcni.CNIConfig
+	asking   *libcni.CNIConfig // for STATUS, which waits for no other plugin
+	journals *journals
+
+	containers keyed
+	gate       gate
+	flight     flight // the STATUS that is under way
+
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup // operations, of which none begins once it is closed
+}
+
+// Open loads the network configurations, finishes what an earlier process has left
+// undone (see [Manager.Recover]; what cannot be finished now is logged), and begins
+// to follow the configuration directory. A directory without a usable network is
+// no error: one may be put there later.
+//
+// The error is that of the context; nothing is open then.
+func Open(ctx context.Context, opts Options) (*Manager, error) {
+	opts = opts.withDefaults()
+	m := &Manager{opts: opts, journals: newJournals(opts.CacheDir)}
+	exec := opts.Exec
+	if exec == nil {
+		exec = &invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: discard{}}}
+	}
+	if !opts.NoLoopback {
+		exec = &invoke.InProcess{Plugins: map[string]*invoke.Plugin{loopbackType: invoke.Loopback()}, Exec: exec}
+	}
+	m.cni = m.newCNI(&gone{invoke.Limit(exec, opts.MaxPlugins), m.used})
+	m.asking = m.newCNI(exec)
+	m.store = &store{
+		dir: opts.ConfDir, plugins: opts.PluginDirs, pace: opts.pace, changed: opts.OnChange,
+		find: func(plugin string) error {
+			_, err := exec.FindInPath(plugin, opts.PluginDirs)
+			return err
+		},
+		warn: m.warn,
+	}
+	m.store.open()
+	if _, err := m.Recover(ctx); err != nil {
+		if ctx.Err() != nil {
+			_ = m.Close()
+			return nil, context.Cause(ctx)
+		}
+		m.warn("what an earlier process has left cannot be finished now", err)
+	}
+	return m, nil
+}
+
+func (m *Manager) newCNI(exec invoke.Exec) *libcni.CNIConfig {
+	return libcni.New(m.opts.PluginDirs, libcni.Options{
+		Exec: exec, CacheDir: m.opts.CacheDir, NoSync: m.opts.NoSync,
+		Rollback: true, RollbackTimeout: m.opts.Timeouts.rollback(),
+		ContinueOnDelError: true, RequireRecord: true, RefuseSecondAdd: true,
+		Env: m.opts.Env, Observer: m.opts.Observer,
+		Warn: func(_ context.Context, err error) { m.warn("records of attachments", err) },
+	})
+}
+
+// discard takes the plugins' standard error: it is in the errors of those that
+// fail, and an Observer gets its lines.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// Close waits for the operations that are under way and ends following the
+// configuration directory. What is attached stays attached. Later operations
+// return [ErrClosed]; Config still works.
+func (m *Manager) Close() error {
+	m.mu.Lock()
+	closed := m.closed
+	m.closed = true
+	m.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	m.running.Wait()
+	m.store.close()
+	return nil
+}
+
+// Config returns the latest network configuration. It never fails: what is wrong
+// is in it.
+func (m *Manager) Config() *Config { return m.store.current.Load() }
+
+// Reload reads the configuration directory now and returns the configuration.
+// Errors: the context's, [ErrClosed].
+func (m *Manager) Reload(ctx context.Context) (*Config, error) {
+	done, err := m.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return m.store.reload(ctx)
+}
+
+// begin keeps the manager open until done is called.
+func (m *Manager) begin() (done func(), err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	m.running.Add(1)
+	return m.running.Done, nil
+}
+
+// used reports whether a configured network uses the plugin. In doubt it does.
+func (m *Manager) used(plugin string) bool {
+	c := m.Config()
+	return c == nil || c.Err != nil || len(c.Bad) > 0 || slices.Contains(c.plugins(), plugin)
+}
+
+func (m *Manager) warn(msg string, err error) {
+	m.opts.Logger.Warn("podnet: "+msg, "error", err)
+}
+
+// hold is a container that the calling operation has for itself.
+type hold struct {
+	m       *Manager
+	id      string
+	unlock  func()
+	leave   func()
+	done    func()
+	journal *journal // nil: there could be none, and the operation does without
+	// finished says that nothing is left of the operation.
+	finished bool
+}
+
+// hold waits for the container, first for this process's operations on it, then
+// for an operation on all containers, then for other processes. With try the last
+// returns errBusy instead.
+//
+// An operation that attaches needs a file for what it does. One that cleans up goes
+// on without: the disk may be full, and that must not keep it from working.
+func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (h *hold, err error) {
+	if err := types.ValidateContainerID(id); err != nil {
+		return nil, err
+	}
+	h = &hold{m: m, id: id}
+	defer func() {
+		if err != nil {
+			h.release()
+		}
+	}()
+	if h.done, err = m.begin(); err != nil {
+		return nil, err
+	}
+	if h.unlock, err = m.containers.lock(ctx, id); err != nil {
+		return nil, err
+	}
+	if h.leave, err = m.gate.enter(ctx, false); err != nil {
+		return nil, err
+	}
+	h.journal, err = m.journals.container(ctx, id, try)
+	if err != nil && (attach || errors.Is(err, errBusy) || ctx.Err() != nil) {
+		return nil, err
+	}
+	if err != nil {
+		m.warn("no lock between processes for container "+id, err)
+	}
+	return h, nil
+}
+
+// write notes what is about to be done.
+func (h *hold) write(e entry) error { return h.journal.begin(e) }
+
+// left is what an earlier operation on the container did not finish.
+func (h *hold) left() entry {
+	if h.journal == nil {
+		return entry{}
+	}
+	return h.journal.left
+}
+
+// release lets the next operation on the container begin.
+func (h *hold) release() {
+	if h.journal != nil {
+		if err := h.journal.end(h.finished); err != nil {
+			h.m.warn("the file of an operation on container "+h.id+" stays", err)
+		}
+	}
+	for _, release := range []func(){h.leave, h.unlock, h.done} {
+		if release != nil {
+			release()
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package podnet
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/cnikit/cnikit/invoke"
+)
+
+// Options are the choices of a [Manager]. The zero value is ready for use on a
+// node whose files are where they usually are.
+type Options struct {
+	// ConfDir has the network configurations. Empty: /etc/cni/net.d.
+	ConfDir string
+	// PluginDirs are where plugins are looked for, in order. Empty: /opt/cni/bin.
+	PluginDirs []string
+	// CacheDir has the records and what else must outlive a crash. It is for this
+	// manager, and others with the same ConfDir, alone: GC detaches whatever else
+	// is on record there. Empty: /var/lib/cni/podnet.
+	CacheDir string
+
+	// DefaultNetwork is the network of containers that ask for none. Empty: the
+	// first one in lexical order of the files' names, see [Config.Default].
+	DefaultNetwork string
+	// IfPrefix is what interface names begin with that the manager assigns; a
+	// number follows. Empty: eth.
+	IfPrefix string
+	// NoLoopback leaves the containers' loopback interface as it is. By default
+	// the first Attach of a container brings it up: by the first configured
+	// network that has no other plugin than loopback, else by one of the
+	// manager's own, and in either case without a process ([invoke.Loopback]).
+	NoLoopback bool
+
+	// MaxPlugins bounds how many plugins run at a time. Those that wait are let in
+	// in the order in which they came. 0: 16; negative: no bound.
+	MaxPlugins int
+	// Timeouts bound each verb.
+	Timeouts Timeouts
+
+	// Exec finds and runs the plugins. Nil: they are processes.
+	Exec invoke.Exec
+	// Env says which of this process's variables the plugins inherit.
+	Env invoke.EnvPolicy
+	// Observer is told of every plugin run.
+	Observer *invoke.Observer
+	// NoSync is libcni's option of that name: records are not safe against a crash
+	// of the machine.
+	NoSync bool
+
+	// Logger gets what goes wrong without failing a call: bad configurations,
+	// leftovers, capability arguments that no plugin takes. Nil: nobody.
+	Logger *slog.Logger
+	// OnChange is called with each new configuration, one at a time. It must
+	// return soon: the directory is not followed meanwhile. It must not call
+	// Close or Reload.
+	OnChange func(*Config)
+
+	pace pace // of following the directory; zero: defaultPace
+}
+
+// Timeouts bound the verbs, each for one network and one container. 0 stands for
+// the time given here, a negative value for no bound. Waiting for other operations
+// on a container is bounded by the caller's context alone.
+type Timeouts struct {
+	Add    time.Duration // 2 minutes
+	Check  time.Duration // 30 seconds
+	Del    time.Duration // 1 minute; rolling back is bounded in any case
+	GC     time.Duration // 1 minute, for the plugins of one network
+	Status time.Duration // 10 seconds, for all networks together; always bounded
+}
+
+// Errors that operations return; found by errors.Is.
+var (
+	// ErrClosed says that the manager was closed.
+	ErrClosed = errors.New("network manager is closed")
+	// ErrInterfaceInUse says that another attachment of the container has the
+	// interface name.
+	ErrInterfaceInUse = errors.New("interface name is in use in this container")
+)
+
+// withDefaults fills in what is not said.
+func (o Options) withDefaults() Options {
+	set := func(s *string, value string) {
+		if *s == "" {
+			*s = value
+		}
+	}
+	set(&o.ConfDir, "/etc/cni/net.d")
+	set(&o.CacheDir, "/var/lib/cni/podnet")
+	set(&o.IfPrefix, "eth")
+	if len(o.PluginDirs) == 0 {
+		o.PluginDirs = []string{"/opt/cni/bin"}
+	}
+	if o.MaxPlugins == 0 {
+		o.MaxPlugins = 16
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.pace == (pace{}) {
+		o.pace = defaultPace
+	}
+	o.Timeouts = o.Timeouts.withDefaults()
+	return o
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&t.Add, 2 * time.Minute}, {&t.Check, 30 * time.Second}, {&t.Del, time.Minute},
+		{&t.GC, time.Minute}, {&t.Status, 10 * time.Second},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	if t.Status < 0 {
+		t.Status = 10 * time.Second
+	}
+	return t
+}
+
+// rollback is the bound of undoing one attachment.
+func (t Timeouts) rollback() time.Duration {
+	if t.Del < 0 {
+		return time.Minute
+	}
+	return t.Del
+}
+
+// bounded is context.WithTimeout that knows of no timeout.
+func bounded(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d < 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
+}

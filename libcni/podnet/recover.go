@@ -1,0 +1,108 @@
+package podnet
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/cnikit/cnikit/libcni"
+)
+
+// Leftover is an attachment that nobody wants any more, and what became of it.
+type Leftover struct {
+	libcni.AttachmentKey
+	// Recorded says that its ADD had succeeded.
+	Recorded bool
+	// Err is why it could not be detached; nil if it was.
+	Err error
+}
+
+// Recover finishes what operations have left undone that failed or whose process
+// died: the attachments of an Attach that did not return are detached, a Detach is
+// completed. It returns the attachments concerned. What a process that lives is
+// working on is left alone, and so is everything that an operation has completed.
+// [Open] does this too; call it again when what was in the way is gone.
+//
+// The error joins those of the Leftovers and what else could not be looked at.
+func (m *Manager) Recover(ctx context.Context) ([]Leftover, error) {
+	ids, err := m.journals.containers()
+	pending, pendingErr := m.cni.Pending(libcni.AttachmentKey{})
+	for _, p := range pending {
+		if !p.Running {
+			ids = append(ids, p.ContainerID)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+
+	var mu sync.Mutex
+	var all []Leftover
+	errs := []error{err, pendingErr}
+	parallel(ids, func(id string) {
+		found, err := m.recoverContainer(ctx, id)
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, found...)
+		if err != nil {
+			errs = append(errs, &Error{Op: "recover", ContainerID: id, Err: err})
+		}
+	})
+	return all, errors.Join(errs...)
+}
+
+func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, error) {
+	h, err := m.hold(ctx, id, false, true)
+	if errors.Is(err, errBusy) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	found, err := m.finish(ctx, h)
+	h.finished = err == nil
+	return found, err
+}
+
+// finish detaches, the last one first, what an earlier operation on the container
+// has left: the attachments that its file names, and those that were never made.
+// An attachment that is in use may have an intent as well, of a second ADD that
+// failed: it stays.
+func (m *Manager) finish(ctx context.Context, h *hold) ([]Leftover, error) {
+	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	errs := []error{err}
+	left := h.left().Attachments
+	var found []Leftover
+	for _, t := range traces {
+		if t.recorded && !slices.Contains(left, keyOf(t.AttachmentKey)) {
+			continue
+		}
+		l := Leftover{AttachmentKey: t.AttachmentKey, Recorded: t.recorded}
+		if err := m.del(ctx, t.AttachmentKey, m.opts.Timeouts.Del); err != nil {
+			l.Err = &Error{Op: "recover", ContainerID: h.id, Network: t.Network, IfName: t.IfName, Err: err}
+			errs = append(errs, l.Err)
+		}
+		found = append(found, l)
+	}
+	return found, errors.Join(errs...)
+}
+
+// parallel calls do for each item, several at a time. How many plugins run is
+// bounded elsewhere.
+func parallel[T any](items []T, do func(T)) {
+	next := make(chan T)
+	var all sync.WaitGroup
+	for range min(len(items), 16) {
+		all.Go(func() {
+			for item := range next {
+				do(item)
+			}
+		})
+	}
+	for _, item := range items {
+		next <- item
+	}
+	close(next)
+	all.Wait()
+}

@@ -1,0 +1,211 @@
+package podnet
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// store has the latest good configuration and follows the files it comes from.
+type store struct {
+	dir     string                    // of configurations
+	plugins []string                  // directories of plugins
+	find    func(plugin string) error // nil: there is an executable
+	warn    func(msg string, err error)
+	changed func(*Config) // called from one goroutine
+	pace    pace
+
+	current  atomic.Pointer[Config]
+	requests chan chan struct{}
+	stop     context.CancelFunc
+	stopped  <-chan struct{}
+	done     sync.WaitGroup
+
+	// What follows belongs to the goroutine.
+	watch   *watch
+	suspect *Config // read last time, and worse than the current one
+	rereads int
+}
+
+// pace says how fast the store reacts.
+type pace struct {
+	quiet    time.Duration // without another change, before files are read
+	patience time.Duration // after the first change, at most
+	settle   time.Duration // between two readings of what may be half written
+	reread   int           // readings, at most, until what is bad counts as such
+	rescan   time.Duration // for changes that nothing tells of
+	blind    time.Duration // the same, when files cannot be watched
+}
+
+var defaultPace = pace{
+	quiet: 50 * time.Millisecond, patience: time.Second,
+	settle: 150 * time.Millisecond, reread: 20,
+	rescan: time.Minute, blind: 2 * time.Second,
+}
+
+// open reads the directory for the first time and begins to follow it.
+func (s *store) open() {
+	w, err := newWatch()
+	if err != nil {
+		s.warn("network configurations cannot be watched and are read again every "+s.pace.blind.String(), err)
+	}
+	s.openWith(w)
+}
+
+// openWith is open with a watch, or without one.
+func (s *store) openWith(w *watch) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.requests, s.stop, s.stopped = make(chan chan struct{}), cancel, ctx.Done()
+	s.watch = w
+	s.current.Store(s.read())
+	s.done.Go(s.run)
+}
+
+// close ends following; the configuration stays.
+func (s *store) close() {
+	s.stop()
+	s.done.Wait()
+}
+
+// reload reads the directory now. What is bad counts at once.
+func (s *store) reload(ctx context.Context) (*Config, error) {
+	done := make(chan struct{})
+	select {
+	case s.requests <- done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.stopped:
+		return nil, ErrClosed
+	}
+	<-done
+	return s.current.Load(), nil
+}
+
+func (s *store) run() {
+	timer := time.NewTimer(s.pace.quiet)
+	defer timer.Stop()
+	rescan := time.NewTicker(s.pace.rescan)
+	defer rescan.Stop()
+	var events <-chan fsnotify.Event
+	var faults <-chan error
+	if s.watch == nil {
+		rescan.Reset(s.pace.blind)
+	} else {
+		defer s.watch.close()
+		events, faults = s.watch.notify.Events, s.watch.notify.Errors
+	}
+	var first time.Time // of the changes not yet looked at
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case event := <-events:
+			if !s.watch.matters(event) {
+				continue
+			}
+			if first.IsZero() {
+				first = time.Now()
+			}
+			timer.Reset(min(s.pace.quiet, max(0, s.pace.patience-time.Since(first))))
+			continue
+		case err := <-faults: // most often: too many events to keep
+			s.warn("watching network configurations", err)
+			timer.Reset(s.pace.quiet)
+			continue
+		case done := <-s.requests:
+			s.publish(s.read())
+			close(done)
+		case <-rescan.C:
+			if s.refresh() {
+				timer.Reset(s.pace.settle)
+			}
+		case <-timer.C:
+			first = time.Time{}
+			if s.refresh() {
+				timer.Reset(s.pace.settle)
+			}
+		}
+	}
+}
+
+// refresh reads the directory and publishes what it finds, unless that is worse
+// than before and was not so at the last reading: then somebody may be writing,
+// and it reports that it wants to read again.
+func (s *store) refresh() (again bool) {
+	next := s.read()
+	if next.worse(s.current.Load()) && !next.same(s.suspect) && s.rereads < s.pace.reread {
+		s.suspect = next
+		s.rereads++
+		return true
+	}
+	s.publish(next)
+	return false
+}
+
+// publish makes next the current configuration, if it is another one.
+func (s *store) publish(next *Config) {
+	s.suspect, s.rereads = nil, 0
+	prev := s.current.Load()
+	if next.same(prev) {
+		return
+	}
+	s.current.Store(next)
+	if next.worse(prev) {
+		for _, bad := range next.Bad {
+			s.warn("bad network configuration "+bad.Place()+kept(next, bad.Network), bad)
+		}
+		if next.Err != nil {
+			s.warn("network configurations stay as they were", next.Err)
+		}
+	}
+	if s.changed != nil {
+		s.changed(next)
+	}
+}
+
+func kept(c *Config, network string) string {
+	for _, name := range c.Kept {
+		if name == network {
+			return ", which stays as it was"
+		}
+	}
+	return ""
+}
+
+// read reads the directory and watches what was read. It reads again when it
+// could have missed a change between the reading and the watching.
+func (s *store) read() *Config {
+	for tries := 0; ; tries++ {
+		next := loadConfig(s.dir, s.find, s.current.Load())
+		if s.watch == nil || tries == 5 {
+			return next
+		}
+		more, err := s.watch.follow(s.places(next))
+		if err != nil {
+			s.warn("watching network configurations", err)
+		}
+		if !more {
+			return next
+		}
+	}
+}
+
+// places returns the directories and files that a configuration depends on.
+func (s *store) places(c *Config) (dirs, files []string) {
+	dirs = append(append(dirs, s.dir), s.plugins...)
+	for _, n := range c.Networks {
+		dirs = append(dirs, filepath.Join(filepath.Dir(n.File), n.Name)) // drop-in folder
+		files = append(append(files, n.File), n.PluginFiles...)
+	}
+	for _, bad := range c.Bad {
+		files = append(files, bad.File)
+		if bad.Network != "" {
+			dirs = append(dirs, filepath.Join(s.dir, bad.Network))
+		}
+	}
+	return dirs, files
+}
