@@ -71,7 +71,11 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 		var busy bool
 		var err error
 		found, busy, err = leftovers(u.pending, u.names, k)
-		defer func() { release(found) }()
+		defer func() {
+			for _, l := range found {
+				_ = l.file.Release()
+			}
+		}()
 		if err != nil {
 			return err
 		}
@@ -88,12 +92,12 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 			return err
 		}
 	}
-	err = u.store.removeRecord(k)
+	errs := []error{u.store.removeRecord(k)}
 	for _, l := range found {
-		err = errors.Join(err, recordError(l.path, l.file.Remove()))
+		errs = append(errs, recordError(l.path, l.file.Remove()))
 	}
 	found = nil
-	if err != nil {
+	if err := errors.Join(errs...); err != nil {
 		u.warn(ctx, err)
 	}
 	return nil

@@ -84,11 +84,8 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 
 // dropIntents removes what failed ADDs of a valid attachment left.
 func (u *cleanup) dropIntents(ctx context.Context, k key) {
-	found, _, err := leftovers(u.pending, u.names, k)
-	for _, l := range found {
-		err = errors.Join(err, recordError(l.path, l.file.Remove()))
-	}
-	if err != nil {
+	files, _, err := lockIntents(u.pending, u.names, k)
+	if err := errors.Join(err, removeAll(files)); err != nil {
 		u.warn(ctx, err)
 	}
 }

@@ -184,37 +184,39 @@ type leftover struct {
 	file *atomicfile.File
 }
 
-// leftovers locks the intents of one attachment among the names of d. An intent
-// that a living ADD holds is not returned; busy says that there is one. torn ones
-// have no configuration: they were cut off while the intent itself was written,
-// before any plugin ran, or by a loss of power.
-func leftovers(d *atomicfile.Dir, names []string, k key) (found []*leftover, busy bool, err error) {
+// lockIntents locks the intents of one attachment among the names of d. Those that
+// a living ADD holds are left out; busy says that there is one.
+func lockIntents(d *atomicfile.Dir, names []string, k key) (files []*atomicfile.File, busy bool, err error) {
 	var errs []error
 	for _, name := range names {
 		if !strings.HasPrefix(name, k.pendingPrefix()) {
 			continue
 		}
-		f, err := d.Lock(name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
+		switch f, err := d.Lock(name); {
+		case err == nil:
+			files = append(files, f)
 		case errors.Is(err, atomicfile.ErrLocked):
 			busy = true
-			continue
-		case err != nil:
+		case !errors.Is(err, fs.ErrNotExist):
 			errs = append(errs, recordError(d.Path(name), err))
-			continue
 		}
+	}
+	return files, busy, errors.Join(errs...)
+}
+
+// leftovers is lockIntents with what the intents say. One that cannot be read has
+// no configuration. It was cut off by a loss of power: it got its name, under which
+// the first plugin ran, only when all of it was written.
+func leftovers(d *atomicfile.Dir, names []string, k key) (found []*leftover, busy bool, err error) {
+	files, busy, err := lockIntents(d, names, k)
+	for _, f := range files {
 		r, err := readIntent(f)
-		if err == nil && r.key != k {
-			err = foreign(r)
-		}
-		if err != nil {
+		if err != nil || r.key != k {
 			r = &record{key: k, path: f.Path()}
 		}
 		found = append(found, &leftover{*r, f})
 	}
-	return found, busy, errors.Join(errs...)
+	return found, busy, err
 }
 
 func readIntent(f *atomicfile.File) (*record, error) {
@@ -233,12 +235,6 @@ func readIntent(f *atomicfile.File) (*record, error) {
 	return r, nil
 }
 
-func release(found []*leftover) {
-	for _, l := range found {
-		_ = l.file.Release()
-	}
-}
-
 // removeIntents removes the intents of one attachment that no living ADD holds.
 func (s *store) removeIntents(k key) error {
 	d, err := s.openDir(s.pendingPath())
@@ -248,10 +244,14 @@ func (s *store) removeIntents(k key) error {
 	defer d.Close()
 	names, err := d.Names()
 	errs := []error{recordError(s.pendingPath(), err)}
-	found, _, err := leftovers(d, names, k)
-	errs = append(errs, err)
-	for _, l := range found {
-		errs = append(errs, recordError(l.path, l.file.Remove()))
+	files, _, err := lockIntents(d, names, k)
+	return errors.Join(append(errs, err, removeAll(files))...)
+}
+
+func removeAll(files []*atomicfile.File) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, recordError(f.Path(), f.Remove()))
 	}
 	return errors.Join(errs...)
 }
