@@ -78,5 +78,6 @@ func listOf(config []byte) (*libcni.NetworkConfigList, error) {
 	if err != nil {
 		return nil, err
 	}
+	//lint:ignore SA1019 what AddNetwork recorded is the configuration of one plugin
 	return libcni.ConfListFromConf(plugin)
 }
