@@ -87,7 +87,7 @@ func (c *CNIConfig) validatePlugin(ctx context.Context, n *network, pluginType s
 	return &invoke.PluginError{
 		Plugin: pluginType, Command: "VERSION", Network: n.name,
 		Err: &unsupportedByPlugin{
-			text: fmt.Sprintf("plugin %s does not support config version %q", pluginType, n.version),
+			text: fmt.Sprintf("plugin %s does not support config version %q", pluginType, want),
 			err:  &version.ErrorIncompatible{Config: want, Supported: info.SupportedVersions()},
 		},
 	}
