@@ -3,8 +3,10 @@ package diff
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,3 +157,28 @@ func (c *testCase) extract(t testing.TB, dir string, only func(string) bool) {
 }
 
 func isRecord(name string) bool { return strings.HasPrefix(name, "results/") }
+
+// String writes the case as a file of testdata/cases.
+func (c *testCase) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\nload: %s\nsteps: %s\nid: %s %s %s\n", c.about, strings.Join(c.load, " "), strings.Join(c.steps, " "),
+		quoted(c.rt.ContainerID), quoted(c.rt.IfName), quoted(c.rt.NetNS))
+	if c.rt.Args != nil {
+		fmt.Fprintf(&b, "args: %s\n", quoted(c.rt.Args))
+	}
+	if c.caps != "" {
+		fmt.Fprintf(&b, "caps: %s\n", c.caps)
+	}
+	if len(c.missing) > 0 {
+		fmt.Fprintf(&b, "missing: %s\n", strings.Join(slices.Sorted(maps.Keys(c.missing)), " "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.files)) {
+		fmt.Fprintf(&b, "-- %s --\n%s\n", name, c.files[name])
+	}
+	return b.String()
+}
+
+func quoted(v any) string {
+	data, _ := json.Marshal(v)
+	return string(data)
+}
