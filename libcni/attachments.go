@@ -161,14 +161,16 @@ func directoryErrorOf(path string, err error) error {
 
 // recordNames returns the sorted names of results/ that have the form of a
 // record's and that match accepts, and the open directory; nil if there is none.
+// What writers that died left there long ago is cleaned away by the way.
 func (s *store) recordNames(match func(name string) bool) (*atomicfile.Dir, []string, error) {
 	path := s.resultsPath()
 	d, err := s.openDir(path)
 	if d == nil {
 		return nil, nil, directoryErrorOf(path, err)
 	}
-	names, err := d.Names()
+	names, unfinished, err := d.List()
 	err = directoryErrorOf(path, err)
+	d.CleanOf(unfinished, staleAge)
 	names = slices.DeleteFunc(names, func(name string) bool { return !mayBeRecord(name) || !match(name) })
 	slices.Sort(names)
 	return d, names, err

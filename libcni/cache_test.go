@@ -44,6 +44,20 @@ func (s *store) files(t *testing.T) (names []string) {
 	return names
 }
 
+// clean removes unfinished files, young ones too.
+func (s *store) clean(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{s.resultsPath(), s.pendingPath()} {
+		d, err := s.openDir(path)
+		require.NoError(t, err)
+		if d == nil {
+			continue
+		}
+		d.Clean(0)
+		require.NoError(t, d.Close())
+	}
+}
+
 func testStore(t *testing.T) *store {
 	return &store{dir: filepath.Join(t.TempDir(), "cache")}
 }
@@ -224,81 +238,6 @@ func TestWrongModesAreRepaired(t *testing.T) {
 	info, err := os.Stat(record)
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
-}
-
-// A damaged record is an error for those who need it, and none for DEL.
-func TestDamagedRecordAndTheVerbs(t *testing.T) {
-	other := completeRecord((&record{key: key{"net", "c2", "eth0"}}).encodeIntent(), []byte(`{}`))
-	for _, c := range []struct {
-		name   string
-		damage func(t *testing.T, path string)
-		text   string
-	}{
-		{"text", func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("adfads"), 0o600)) },
-			"decoding version from network config: invalid character 'a' looking for beginning of value"},
-		{"empty", func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, nil, 0o600)) },
-			"decoding version from network config: unexpected end of JSON input"},
-		{"other kind", func(t *testing.T, path string) {
-			require.NoError(t, os.WriteFile(path, []byte(`{"kind":"x"}`), 0o600))
-		}, `record has wrong kind: "x"`},
-		{"other identity", func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, other, 0o600)) },
-			`record is of another attachment: network "net", container "c2", interface "eth0"`},
-		{"directory", func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) }, "is a directory"},
-		{"result of no version", func(t *testing.T, path string) {
-			require.NoError(t, os.WriteFile(path, []byte(`{"cniVersion":"0.4567.0"}`), 0o600))
-		}, `unsupported CNI result version "0.4567.0"`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var warned []error
-			f := newFixture(t, Options{Warn: warnings(&warned)})
-			list := list3(t, v1)
-			require.NoError(t, os.MkdirAll(filepath.Join(f.opts.CacheDir, "results"), 0o700))
-			path := filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0")
-			c.damage(t, path)
-
-			err := f.CheckNetworkList(t.Context(), list, f.rt)
-			var damaged *RecordError
-			require.ErrorAs(t, err, &damaged)
-			assert.Equal(t, path, damaged.Path)
-			assert.ErrorContains(t, err, `failed to get network "net" cached result: `)
-			assert.ErrorContains(t, err, c.text)
-			_, err = f.GetNetworkListCachedResult(list, f.rt)
-			assert.ErrorAs(t, err, &damaged)
-			assert.Empty(t, f.fake.calls())
-
-			require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt), "DEL is not stuck")
-			runs := f.fake.take()
-			require.Len(t, runs, 3)
-			assert.Empty(t, runs[0].prev())
-			require.NotEmpty(t, warned, "and the caller is told")
-			assert.ErrorAs(t, warned[0], &damaged)
-			assert.NoFileExists(t, path)
-		})
-	}
-}
-
-// Legacy files hold the result alone.
-func TestBareResults(t *testing.T) {
-	f := newFixture(t, Options{})
-	list := list3(t, v1)
-	require.NoError(t, os.MkdirAll(filepath.Join(f.opts.CacheDir, "results"), 0o700))
-	bare := `{ "cniVersion":"1.0.0", "ips":[{"address":"10.0.0.2/24"}] }`
-	require.NoError(t, os.WriteFile(filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0"), []byte(bare), 0o600))
-
-	result, err := f.GetNetworkListCachedResult(list, f.rt)
-	require.NoError(t, err)
-	assert.Equal(t, "1.0.0", result.Version())
-	_, _, err = f.GetNetworkListCachedConfig(list, f.rt)
-	assert.EqualError(t, err, `read cached network "net" config has wrong kind: `, "upstream's text")
-	attachments, err := f.GetCachedAttachments("")
-	require.NoError(t, err)
-	assert.Empty(t, attachments)
-	require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}), "it names no attachment that could be stale")
-	assert.Empty(t, f.fake.calls())
-
-	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
-	assert.Equal(t, bare, f.fake.take()[0].prev())
-	assert.Empty(t, f.store(nil).files(t))
 }
 
 // Somebody may take the directory away while the plugins run.

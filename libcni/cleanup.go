@@ -31,7 +31,9 @@ func (c *CNIConfig) cleanup(s *store) (*cleanup, error) {
 		return u, err
 	}
 	u.pending = d
-	u.names, err = d.Names()
+	var unfinished []string
+	u.names, unfinished, err = d.List()
+	d.CleanOf(unfinished, staleAge)
 	return u, recordError(s.pendingPath(), err)
 }
 

@@ -204,7 +204,7 @@ func finish(t *testing.T, w *world) {
 	for id := range w.live(t) {
 		require.NoError(t, w.cni.DelAttachment(t.Context(), AttachmentKey{"crash-net", id, "eth0"}))
 	}
-	w.cni.store(nil).clean(0)
+	w.cni.store(nil).clean(t)
 	assert.Empty(t, w.exec.state(t, ""))
 	assert.Empty(t, w.cni.store(nil).files(t))
 }

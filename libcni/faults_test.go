@@ -181,7 +181,7 @@ func faultAt(t *testing.T, list *NetworkConfigList, verb, cleaner string, n int)
 		require.NoError(t, c.GCNetworkList(t.Context(), list, &GCArgs{}), where())
 	}
 	assert.Empty(t, exec.state(t, ""), where())
-	s.clean(0)
+	s.clean(t)
 	assert.Empty(t, s.files(t), where())
 	return failed != ""
 }

@@ -78,7 +78,6 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 			errs = append(errs, fmt.Errorf("failed to delete stale attachment %s %s: %w", k.container, k.ifname, err))
 		}
 	}
-	s.clean(staleAge)
 	return errs
 }
 
@@ -94,18 +93,9 @@ func (u *cleanup) dropIntents(ctx context.Context, k key) {
 // the order of their names. The error joins what could not be read; bare results,
 // which name no attachment, are passed over.
 func (s *store) staleRecords(network string, live map[key]bool) ([]key, error) {
-	// The names that need no look inside: those of live attachments that no
-	// other attachment to this network can have. What is left of the name after
-	// the network must have one hyphen for that.
-	settled := make(map[string]bool, len(live))
-	for k := range live {
-		if rest := k.container + "-" + k.ifname; strings.Count(rest, "-") == 1 && !foldsCase {
-			settled[rest] = true
-		}
-	}
 	d, names, err := s.recordNames(func(name string) bool {
-		return len(name) > len(network) && name[len(network)] == '-' && strings.HasPrefix(name, network) &&
-			!settled[name[len(network)+1:]]
+		rest, ok := strings.CutPrefix(name, network)
+		return ok && len(rest) > 0 && rest[0] == '-' && !isLive(rest[1:], network, live)
 	})
 	if d == nil {
 		return nil, err
@@ -124,4 +114,12 @@ func (s *store) staleRecords(network string, live map[key]bool) ([]key, error) {
 		}
 	}
 	return stale, errors.Join(errs...)
+}
+
+// isLive reports whether a record is a live attachment's by its name alone, which
+// is "network-" and rest. A second hyphen in rest could also be a part of a name,
+// and another attachment could have the file.
+func isLive(rest, network string, live map[key]bool) bool {
+	container, ifname, ok := strings.Cut(rest, "-")
+	return ok && !foldsCase && !strings.Contains(ifname, "-") && live[key{network, container, ifname}]
 }

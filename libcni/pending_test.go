@@ -189,7 +189,7 @@ func TestUnfinishedFilesAreCleanedAway(t *testing.T) {
 	attachments, err := f.GetCachedAttachments("")
 	require.NoError(t, err)
 	assert.Empty(t, attachments)
-	s.clean(0)
+	s.clean(t)
 	assert.Empty(t, s.files(t))
 	assert.Empty(t, f.fake.calls())
 }

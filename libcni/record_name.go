@@ -3,13 +3,24 @@ package libcni
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
+
+	"github.com/cnikit/cnikit/types"
 )
 
 // key names one attachment.
 type key struct{ network, container, ifname string }
+
+// validate checks that the key names an attachment as ADD would accept it.
+func (k key) validate() error {
+	if k == (key{}) {
+		return errIncomplete
+	}
+	return errors.Join(types.ValidateNetworkName(k.network), types.ValidateContainerID(k.container), types.ValidateInterfaceName(k.ifname))
+}
 
 // maxName is the longest file name in bytes that common file systems have.
 const maxName = 255

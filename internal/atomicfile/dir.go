@@ -161,30 +161,34 @@ func readRegular(f *os.File) ([]byte, fs.FileInfo, error) {
 // Names returns the names of the files in the directory, in no order, without
 // those of unfinished files. An error comes with the names read so far.
 func (d *Dir) Names() ([]string, error) {
-	all, err := d.list()
-	names := all[:0]
-	for _, name := range all {
-		if !strings.HasPrefix(name, tempPrefix) {
-			names = append(names, name)
-		}
-	}
+	names, _, err := d.List()
 	return names, err
 }
 
-func (d *Dir) list() ([]string, error) {
+// List is Names that also returns the names of unfinished files, for
+// [Dir.CleanOf].
+func (d *Dir) List() (names, unfinished []string, err error) {
 	if err := d.before("list", ""); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f, err := d.root.Open(".")
 	if err != nil {
-		return nil, d.wrap("open", "", err)
+		return nil, nil, d.wrap("open", "", err)
 	}
 	defer f.Close()
 	all, err := f.Readdirnames(-1)
 	if err != nil {
 		err = d.wrap("list", "", err)
 	}
-	return all, err
+	names = all[:0]
+	for _, name := range all {
+		if strings.HasPrefix(name, tempPrefix) {
+			unfinished = append(unfinished, name)
+		} else {
+			names = append(names, name)
+		}
+	}
+	return names, unfinished, err
 }
 
 // Remove removes a file. One that is not there is no error.
@@ -201,11 +205,13 @@ func (d *Dir) Remove(name string) error {
 // Clean removes unfinished files that nobody writes any more: those at least age
 // old whose lock is free. It is a courtesy; what cannot be removed stays.
 func (d *Dir) Clean(age time.Duration) {
-	all, _ := d.list()
-	for _, name := range all {
-		if !strings.HasPrefix(name, tempPrefix) {
-			continue
-		}
+	_, unfinished, _ := d.List()
+	d.CleanOf(unfinished, age)
+}
+
+// CleanOf is Clean for names that [Dir.List] has just returned.
+func (d *Dir) CleanOf(unfinished []string, age time.Duration) {
+	for _, name := range unfinished {
 		// The age covers the moment between making a file and locking it.
 		info, err := d.root.Lstat(name)
 		if err != nil || time.Since(info.ModTime()) < age {

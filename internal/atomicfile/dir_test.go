@@ -117,9 +117,10 @@ func TestNamesLeaveOutUnfinishedFiles(t *testing.T) {
 	require.NoError(t, put(d, "one", "1"))
 	f, err := d.Temp()
 	require.NoError(t, err)
-	names, err := d.Names()
+	names, unfinished, err := d.List()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"one"}, names)
+	assert.Equal(t, []string{filepath.Base(f.Path())}, unfinished)
 	require.NoError(t, f.Remove())
 }
 
@@ -177,9 +178,9 @@ func TestEveryOperationFailingOnce(t *testing.T) {
 			data, err := d.Read("file")
 			require.NoError(t, err)
 			assert.Equal(t, "old", string(data))
-			all, err := d.list()
+			names, unfinished, err := d.List()
 			require.NoError(t, err)
-			assert.Equal(t, []string{"file"}, all)
+			assert.Equal(t, []string{"file"}, append(names, unfinished...))
 		})
 	}
 }

@@ -1,0 +1,185 @@
+package libcni
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cnikit/cnikit/internal/rawjson"
+)
+
+// kindPending is an intent's kind. It is as long as CNICacheV1, so that the bytes
+// of an intent become those of its record in place.
+const kindPending = "cniPending"
+
+const kindMember = `{"kind":"`
+
+// ours is the member that upstream's format lacks. Readers of that format pass
+// over it.
+const ours = "cnikit"
+
+// errIncomplete says that a record lacks what a record must have.
+var errIncomplete = errors.New("record names no attachment")
+
+// tornError is a file that is not JSON, in upstream's words for CHECK.
+type tornError struct{ err error }
+
+func (e *tornError) Error() string {
+	return "decoding version from network config: " + e.err.Error()
+}
+
+func (e *tornError) Unwrap() error { return e.err }
+
+// kindError is a file that is JSON, but no record.
+type kindError struct{ kind string }
+
+func (e *kindError) Error() string { return fmt.Sprintf("record has wrong kind: %q", e.kind) }
+
+// encodeIntent returns the record as an intent's file has it.
+func (r *record) encodeIntent() []byte {
+	const room = 2048 // for a result of usual size
+	size := base64.StdEncoding.EncodedLen(len(r.config)) + len(r.capabilityArgs) + len(r.netns) + 256
+	b := make([]byte, 0, size+room)
+	b = append(b, kindMember...)
+	b = append(b, kindPending...)
+	b = append(b, `","containerId":`...)
+	b = rawjson.AppendString(b, r.container)
+	b = append(b, `,"config":"`...)
+	b = base64.StdEncoding.AppendEncode(b, r.config)
+	b = append(b, `","ifName":`...)
+	b = rawjson.AppendString(b, r.ifname)
+	b = append(b, `,"networkName":`...)
+	b = rawjson.AppendString(b, r.network)
+	if r.netns != "" {
+		b = append(b, `,"netns":`...)
+		b = rawjson.AppendString(b, r.netns)
+	}
+	for i, arg := range r.args {
+		if i == 0 {
+			b = append(b, `,"cniArgs":[[`...)
+		} else {
+			b = append(b, `],[`...)
+		}
+		b = rawjson.AppendString(b, arg[0])
+		b = append(b, ',')
+		b = rawjson.AppendString(b, arg[1])
+		if i == len(r.args)-1 {
+			b = append(b, `]]`...)
+		}
+	}
+	if len(r.capabilityArgs) > 0 {
+		b = append(b, `,"capabilityArgs":`...)
+		b = append(b, r.capabilityArgs...)
+	}
+	b = append(b, `,"`+ours+`":{"created":"`...)
+	b = r.created.UTC().AppendFormat(b, time.RFC3339Nano)
+	return append(b, `"}}`...)
+}
+
+// completeRecord turns an intent's bytes into the record with that result. The
+// result goes in as it is: numbers and unknown members keep their bytes.
+func completeRecord(intent, result []byte) []byte {
+	copy(intent[len(kindMember):], CNICacheV1)
+	b := append(intent[:len(intent)-1], `,"result":`...)
+	b = append(b, result...)
+	return append(b, '}')
+}
+
+// decodeRecord reads a record or, if kind is kindPending, an intent. A file
+// without a kind is a bare result: it says nothing about the attachment.
+func decodeRecord(data []byte, kind string) (*record, error) {
+	o, err := rawjson.ParseObject(data)
+	if err != nil {
+		return nil, &tornError{err}
+	}
+	k, ok := o.Get("kind")
+	if !ok && kind == CNICacheV1 {
+		return &record{result: data, bare: true, foreign: true}, nil
+	}
+	if got, _ := rawjson.String(k.Value); got != kind {
+		return nil, &kindError{got}
+	}
+	r := &record{foreign: true}
+	for _, m := range o {
+		if rawjson.TypeOf(m.Value) == rawjson.Null {
+			continue
+		}
+		if err := r.decodeMember(m); err != nil {
+			return nil, fmt.Errorf("record's %s: %w", m.Key(), err)
+		}
+	}
+	return r, r.key.validate()
+}
+
+// decodeMember takes what one member says; of several with one key the last wins,
+// as in encoding/json.
+func (r *record) decodeMember(m rawjson.Member) (err error) {
+	switch {
+	case m.Is("networkName"):
+		r.network, err = stringValue(m.Value)
+	case m.Is("containerId"):
+		r.container, err = stringValue(m.Value)
+	case m.Is("ifName"):
+		r.ifname, err = stringValue(m.Value)
+	case m.Is("netns"):
+		r.netns, err = stringValue(m.Value)
+	case m.Is("config"):
+		var text string
+		if text, err = stringValue(m.Value); err == nil {
+			r.config, err = base64.StdEncoding.DecodeString(text)
+		}
+	case m.Is("cniArgs"):
+		r.args, err = argsValue(m.Value)
+	case m.Is("capabilityArgs"):
+		r.capabilityArgs, err = objectValue(m.Value)
+	case m.Is("result"):
+		r.result, err = objectValue(m.Value)
+	case m.Is(ours):
+		o, _ := rawjson.ParseObject(m.Value)
+		created, _ := o.Get("created")
+		text, _ := rawjson.String(created.Value)
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			r.created, r.foreign = at, false
+		}
+	}
+	return err
+}
+
+func stringValue(value []byte) (s string, err error) {
+	s, ok := rawjson.String(value)
+	if !ok {
+		err = json.Unmarshal(value, &s) // for its words
+	}
+	return s, err
+}
+
+func objectValue(value []byte) ([]byte, error) {
+	if t := rawjson.TypeOf(value); t != rawjson.Obj {
+		return nil, &rawjson.TypeError{Want: "object", Got: t}
+	}
+	return value, nil
+}
+
+// argsValue decodes a list of pairs. Anything unusual is encoding/json's to judge.
+func argsValue(value []byte) (args [][2]string, err error) {
+	pairs, _ := rawjson.ParseArray(value)
+	args = make([][2]string, len(pairs))
+	for i, pair := range pairs {
+		kv, _ := rawjson.ParseArray(pair.Value)
+		if len(kv) != 2 {
+			return args, json.Unmarshal(value, &args)
+		}
+		for j := range kv {
+			var ok bool
+			if args[i][j], ok = rawjson.String(kv[j].Value); !ok {
+				return args, json.Unmarshal(value, &args)
+			}
+		}
+	}
+	if pairs == nil {
+		err = json.Unmarshal(value, &args)
+	}
+	return args, err
+}
