@@ -31,16 +31,21 @@ const MaxBurst uint64 = 8*math.MaxUint32 - 1
 // split to pass.
 const minBurst = 8 * 64 << 10
 
+// maxBurstSeconds is a time that does fit. What is over it wraps around, and may
+// leave a burst that no packet fits in.
+const maxBurstSeconds = 256
+
 // WithBursts returns b with a burst for each direction that has a rate and none:
-// what passes in one second at this rate, but at least 64 KiB and at most
-// [MaxBurst].
+// what passes in one second at this rate, but at least 64 KiB, or what passes in 256
+// seconds where that is less, and at most [MaxBurst].
 func (b Bandwidth) WithBursts() Bandwidth {
 	for _, d := range [...]struct {
 		rate  uint64
 		burst *uint64
 	}{{b.IngressRate, &b.IngressBurst}, {b.EgressRate, &b.EgressBurst}} {
 		if d.rate > 0 && *d.burst == 0 {
-			*d.burst = min(max(d.rate, minBurst), MaxBurst)
+			// Where the product overflows, the rate is the larger one anyway.
+			*d.burst = min(max(d.rate, min(minBurst, d.rate*maxBurstSeconds)), MaxBurst)
 		}
 	}
 	return b

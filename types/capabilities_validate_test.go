@@ -81,7 +81,8 @@ func TestWithBursts(t *testing.T) {
 	for name, c := range map[string]struct{ given, want types.Bandwidth }{
 		"unlimited stays unlimited": {},
 		"one second":                {types.Bandwidth{IngressRate: 1e7}, types.Bandwidth{IngressRate: 1e7, IngressBurst: 1e7}},
-		"at least a segment":        {types.Bandwidth{EgressRate: 1}, types.Bandwidth{EgressRate: 1, EgressBurst: floor}},
+		"at least a segment":        {types.Bandwidth{EgressRate: 1e4}, types.Bandwidth{EgressRate: 1e4, EgressBurst: floor}},
+		"less than 270 seconds":     {types.Bandwidth{EgressRate: 1000}, types.Bandwidth{EgressRate: 1000, EgressBurst: 256_000}},
 		"at most what is taken": {types.Bandwidth{EgressRate: math.MaxUint64},
 			types.Bandwidth{EgressRate: math.MaxUint64, EgressBurst: types.MaxBurst}},
 		"given bursts stay": {types.Bandwidth{1e6, 7, 1e6, 8}, types.Bandwidth{1e6, 7, 1e6, 8}},
