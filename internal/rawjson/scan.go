@@ -8,6 +8,13 @@ package rawjson
 const maxDepth = 10000
 
 func skipSpace(s []byte, i int) int {
+	if i < len(s) && s[i] > ' ' {
+		return i // mostly there is none; small enough to be inlined
+	}
+	return skipSpaces(s, i)
+}
+
+func skipSpaces(s []byte, i int) int {
 	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
 		i++
 	}
@@ -124,9 +131,19 @@ func skipWord(s []byte, i int, word string) int {
 	return i + len(word)
 }
 
+// inString are the bytes that mean nothing but themselves within a string. Asking
+// a table first makes the scan of a list 1.3 times as fast (BenchmarkParseObject).
+var inString = func() (table [256]bool) {
+	for c := range table {
+		table[c] = c >= 0x20 && c != '"' && c != '\\'
+	}
+	return table
+}()
+
 func skipString(s []byte, i int) int {
 	for i++; i < len(s); i++ {
 		switch c := s[i]; {
+		case inString[c]:
 		case c == '"':
 			return i + 1
 		case c < 0x20:
