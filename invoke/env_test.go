@@ -1,6 +1,7 @@
 package invoke_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -109,4 +110,15 @@ func TestDelegateArgs(t *testing.T) {
 
 func TestArgsFromEnv(t *testing.T) {
 	assert.Equal(t, []string(nil), invoke.ArgsFromEnv().AsEnv())
+}
+
+func BenchmarkEnviron(b *testing.B) {
+	for i := range 40 { // a service's
+		b.Setenv(fmt.Sprintf("%c%c_VARIABLE_%d", 'A'+i*7%26, 'A'+i*11%26, i), "value")
+	}
+	args := &invoke.Args{Command: "ADD", ContainerID: "c", PluginArgs: [][2]string{{"K8S_POD_NAME", "web"}, {"K8S_POD_NAMESPACE", "default"}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = args.AsEnv()
+	}
 }
