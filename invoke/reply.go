@@ -93,16 +93,6 @@ func ConvertResult(result []byte, cniVersion string) ([]byte, error) {
 	return json.Marshal(converted)
 }
 
-// DecodeResult decodes a result by the version that it says it has; without one
-// it is 0.1.0.
-func DecodeResult(result []byte) (types.Result, error) {
-	v, err := new(version.ConfigDecoder).Decode(result)
-	if err != nil {
-		return nil, err
-	}
-	return version.NewResult(v, result)
-}
-
 // knownVersion returns the version of the specification that v names, written as
 // results write it.
 func knownVersion(v string) (string, bool) {
