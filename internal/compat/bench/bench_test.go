@@ -76,22 +76,25 @@ func TestAllocations(t *testing.T) {
 func BenchmarkRows(b *testing.B) {
 	place := newBench(b)
 	for _, row := range Rows() {
-		pair, err := place.pair(row)
-		for i, lib := range libraries {
-			b.Run(row.Name+"/"+lib.String(), func(b *testing.B) {
-				ready(b, err)
-				b.ReportAllocs()
-				o := pair[i]
-				if o.prepare != nil {
-					require.NoError(b, o.prepare(b.N))
-				}
-				b.ResetTimer()
-				for i := range b.N {
-					if _, err := o.run(i); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+		b.Run(row.Name, func(b *testing.B) {
+			pair, err := place.pair(row)
+			ready(b, err)
+			for i, lib := range libraries {
+				b.Run(lib.String(), func(b *testing.B) { pair[i].benchmark(b) })
+			}
+		})
+	}
+}
+
+func (o *op) benchmark(b *testing.B) {
+	b.ReportAllocs()
+	if o.prepare != nil {
+		require.NoError(b, o.prepare(b.N))
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		if _, err := o.run(i); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
