@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
+)
+
+// A record is one file that tells of an attachment.
+type record struct {
+	State     string            `json:"state"` // attached, running (an ADD is at work), pending (an ADD failed or died)
+	Network   string            `json:"network"`
+	Container string            `json:"container"`
+	IfName    string            `json:"ifname"`
+	NetNS     string            `json:"netns"`
+	Gone      bool              `json:"netnsGone"`
+	Addresses []string          `json:"addresses"`
+	Since     time.Time         `json:"since"`
+	Path      string            `json:"path"`
+	Result    json.RawMessage   `json:"result,omitempty"`
+	Args      map[string]string `json:"args,omitempty"`
+}
+
+// name names the attachment in one line.
+func (r *record) name() string { return r.Network + " " + r.Container + " " + r.IfName }
+
+// A damaged record is a file that tells of no attachment any more.
+type damaged struct {
+	Path  string `json:"path"`
+	Error string `json:"error"`
+}
+
+// attachments shows what the records say, of one container or of all.
+func (t *tool) attachments(_ context.Context, args []string) error {
+	match := libcni.AttachmentKey{}
+	if len(args) > 0 {
+		match.ContainerID = args[0]
+	}
+	records, bad, err := t.records(match)
+	if err != nil {
+		return err
+	}
+	if t.json {
+		err = t.print(struct {
+			Dir     string    `json:"dir"`
+			Records []record  `json:"records"`
+			Damaged []damaged `json:"damaged"`
+		}{t.cacheDir(), records, bad})
+	} else {
+		err = t.recordsText(records, bad)
+	}
+	if err == nil && len(bad) > 0 {
+		err = errFound
+	}
+	return err
+}
+
+// records reads everything in the directory of the records that matches.
+func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) {
+	all, bad := []record{}, []damaged{}
+	attached, err := t.cni().Attachments(match)
+	pending, pendingErr := t.cni().Pending(match)
+	for _, e := range each(errors.Join(err, pendingErr)) {
+		var of *libcni.RecordError
+		switch {
+		case e == nil:
+		case errors.As(e, &of):
+			bad = append(bad, damaged{of.Path, of.Error()})
+		default:
+			return nil, nil, e
+		}
+	}
+	for _, a := range attached {
+		all = append(all, record{
+			State: "attached", Network: a.Network, Container: a.ContainerID, IfName: a.IfName,
+			NetNS: a.NetNS, Gone: gone(a.NetNS), Addresses: addresses(a.Result),
+			Since: a.Created, Path: a.Path, Result: a.Result, Args: pairs(a.Args),
+		})
+	}
+	for _, p := range pending {
+		state := "pending"
+		if p.Running {
+			state = "running"
+		}
+		all = append(all, record{
+			State: state, Network: p.Network, Container: p.ContainerID, IfName: p.IfName,
+			NetNS: p.NetNS, Gone: gone(p.NetNS), Addresses: []string{},
+			Since: p.Started, Path: p.Path, Args: pairs(p.Args),
+		})
+	}
+	return all, bad, nil
+}
+
+func (t *tool) recordsText(records []record, bad []damaged) error {
+	w := tabwriter.NewWriter(t.stdout, 0, 0, 3, ' ', 0)
+	if len(records) == 0 {
+		fmt.Fprintf(w, "No attachment in %s.\n", t.cacheDir())
+	} else {
+		fmt.Fprintln(w, "STATE\tNETWORK\tCONTAINER\tINTERFACE\tADDRESSES\tSINCE\tNETWORK NAMESPACE")
+	}
+	for _, r := range records {
+		netns := r.NetNS
+		if r.Gone {
+			netns += " (gone)"
+		}
+		addresses := strings.Join(r.Addresses, " ")
+		if addresses == "" {
+			addresses = "-"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.State, r.Network, r.Container, r.IfName,
+			addresses, r.Since.Local().Format(time.DateTime), netns)
+	}
+	for i, d := range bad {
+		if i == 0 {
+			fmt.Fprintln(w, "\nDamaged:")
+		}
+		fmt.Fprintf(w, "  %s\n    %s\n", d.Path, d.Error)
+	}
+	return w.Flush()
+}
+
+// gone reports whether a network namespace is there no more.
+func gone(netns string) bool {
+	if netns == "" {
+		return false
+	}
+	_, err := os.Stat(netns)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// addresses are those of the container in a recorded result.
+func addresses(result []byte) []string {
+	all := []string{}
+	decoded, err := invoke.DecodeResult(result)
+	if err != nil {
+		return all
+	}
+	view, err := types.ViewResult(decoded)
+	if err != nil {
+		return all
+	}
+	for _, ip := range view.IPs(types.AsGiven) {
+		all = append(all, ip.String())
+	}
+	return all
+}
+
+func pairs(args [][2]string) map[string]string {
+	if len(args) == 0 {
+		return nil
+	}
+	m := map[string]string{}
+	for _, pair := range args {
+		m[pair[0]] = pair[1]
+	}
+	return m
+}

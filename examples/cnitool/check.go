@@ -1,0 +1,11 @@
+package main
+
+import "context"
+
+func (t *tool) check(ctx context.Context, args []string) error {
+	list, rt, err := t.target(args)
+	if err != nil {
+		return err
+	}
+	return t.cni().CheckNetworkList(ctx, list, rt)
+}

@@ -1,0 +1,165 @@
+//go:build unix
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write what the program prints to testdata")
+
+// TestGolden holds whole conversations with the program against testdata. What
+// changes from run to run is replaced: directories, IDs, times.
+func TestGolden(t *testing.T) {
+	mixed := func(m *machine) {
+		m.conf("10-good.conflist", good)
+		m.conf("20-single.conf", `{"cniVersion": "0.3.1", "name": "single", "type": "old", "ipam": {"type": "address"}}`)
+		m.conf("30-dropins.conflist", `{"cniVersion": "1.0.0", "name": "dropins", "plugins": [{"type": "link", "stateDir": "$STATE"}]}`)
+		m.conf("dropins/more.conf", `{"type": "missing"}`)
+		m.conf("40-typo.conflist", "{\"cniVersion\": \"1.0.0\",\n \"name\": \"typo\",\n \"plugins\": [{\"type\": \"li/nk\"}]\n}")
+		m.conf("50-again.conflist", good)
+	}
+	for name, tc := range map[string]struct {
+		prepare func(m *machine)
+		say     []string
+	}{
+		"list": {mixed, []string{"list"}},
+		"list-json": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			m.conf("40-typo.conflist", `{`)
+		}, []string{"list --json"}},
+		"list-nothing": {func(*machine) {}, []string{"list", "list --json"}},
+		"explain": {mixed, []string{
+			"explain add good $NETNS/one",
+			"explain del good $NETNS/one",
+			"add good $NETNS/one",
+			"explain check good $NETNS/one",
+			"explain gc good",
+			"explain status single",
+			"explain add dropins $NETNS/one",
+			"explain check good",
+			"explain frob good $NETNS/one",
+		}},
+		"attachments": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			m.conf("20-fails.conflist", `{"cniVersion": "1.0.0", "name": "fails", "plugins": [{"type": "link", "stateDir": "$STATE"}, {"type": "fails"}]}`)
+			m.env["CNI_ARGS"] = "K8S_POD_NAME=web"
+		}, []string{
+			"attachments",
+			"add good $NETNS/one",
+			"add fails $NETNS/two",
+			"!damage",
+			"attachments",
+			"attachments --json",
+			"attachments nobody",
+			"clean $TWO",
+			"attachments",
+		}},
+		"doctor-fine": {func(m *machine) { m.conf("10-good.conflist", good) }, []string{"doctor", "doctor --json"}},
+		"doctor-ill": {func(m *machine) {
+			mixed(m)
+			m.conf("60-broken.conflist", `{"cniVersion": "1.1.0", "name": "broken", "plugins": [{"type": "broken"}]}`)
+			m.conf("70-fails.conflist", `{"cniVersion": "1.0.0", "name": "fails", "plugins": [{"type": "link", "stateDir": "$STATE"}, {"type": "fails"}]}`)
+			m.conf("80-later.conflist", `{"cniVersion": "1.0.0", "name": "later", "plugins": [{"type": "old"}, {"type": "plain"}]}`)
+			m.conf("90-gone.conflist", `{"cniVersion": "1.0.0", "name": "gone", "plugins": [{"type": "link", "stateDir": "$STATE"}]}`)
+			plain := filepath.Join(m.dir, "plain")
+			require.NoError(m.t, os.Mkdir(plain, 0o755))
+			require.NoError(m.t, os.WriteFile(filepath.Join(plain, "plain"), nil, 0o644))
+			require.NoError(m.t, os.Chmod(filepath.Join(m.dir, "net.d"), 0o777))
+			m.env["CNI_PATH"] += string(filepath.ListSeparator) + plain + string(filepath.ListSeparator) + filepath.Join(m.dir, "nowhere")
+		}, []string{
+			"add good $NETNS/one",
+			"add gone $NETNS/two",
+			"add fails $NETNS/two",
+			"!damage",
+			"!forget",
+			"doctor",
+		}},
+		"failure": {func(m *machine) {
+			m.conf("10-fails.conflist", `{"cniVersion": "1.0.0", "name": "fails", "plugins": [{"type": "fails"}]}`)
+			m.conf("20-typo.conflist", `{"name": "typo", "plugins": [{}]}`)
+		}, []string{
+			"add fails $NETNS/one",
+			"-v add fails $NETNS/one",
+			"-v del fails $NETNS/one",
+			"add typo $NETNS/one",
+			"add nobody $NETNS/one",
+			"add fails",
+			"frob fails",
+			"add -x",
+			"clean one two",
+		}},
+		"usage": {func(*machine) {}, []string{"help"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			tc.prepare(m)
+			got := &strings.Builder{}
+			for _, line := range tc.say {
+				m.converse(got, line)
+			}
+			file := filepath.Join("testdata", name+".txt")
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(got.String()), 0o644))
+			}
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), got.String())
+		})
+	}
+}
+
+// converse does what the line says and writes down what it brought.
+func (m *machine) converse(w *strings.Builder, line string) {
+	switch line {
+	case "!damage":
+		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "good-web-eth0"), []byte(`{"kind":`), 0o600))
+		return
+	case "!forget": // a network and a network namespace that are gone
+		require.NoError(m.t, os.Remove(filepath.Join(m.dir, "net.d", "90-gone.conflist")))
+		require.NoError(m.t, os.Remove(m.netns("one")))
+		return
+	}
+	fmt.Fprintf(w, "$ cnitool %s\n", line)
+	line = strings.NewReplacer("$NETNS", filepath.Join(m.dir, "netns"), "$TWO", containerID(m.netns("two"))).Replace(line)
+	stdout, stderr, status := m.call(strings.Fields(line)...)
+	for _, text := range []string{stdout, stderr} {
+		text = m.settled(text)
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		w.WriteString(text)
+	}
+	fmt.Fprintf(w, "[%d]\n\n", status)
+}
+
+// settled replaces what is different every time, and the padding that depends on
+// its length.
+func (m *machine) settled(text string) string {
+	text = strings.NewReplacer(
+		containerID(m.netns("one")), "$ONE",
+		containerID(m.netns("two")), "$TWO",
+		strings.Split(m.env["CNI_PATH"], ":")[0], "$PLUGINS",
+		m.dir, "$DIR",
+	).Replace(text)
+	for _, r := range [][2]string{
+		{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.0-9]*Z?`, "$$TIME"},
+		{`\b[0-9.]+(µs|ms|s)\b`, "$$ELAPSED"},
+		{`these, \d+ variables`, "these, $$N variables"},
+		{`\+[0-9a-f]{16}\b`, "+$$RANDOM"},
+		{`(\S) {3,}`, "$1   "},
+		{`(?m)^ *"(?:[^"C]|C[^N])[^"]*=[^"]*",?\n`, ""}, // the rest of the environment, in JSON
+	} {
+		text = regexp.MustCompile(r[0]).ReplaceAllString(text, r[1])
+	}
+	return text
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/cnikit/cnikit/libcni"
+)
+
+// badFile is a file of the directory that cannot be used.
+type badFile struct {
+	File    string `json:"file"`
+	Network string `json:"network,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Pointer string `json:"pointer,omitempty"`
+	Error   string `json:"error"`
+}
+
+// list shows the networks and their plugins. Of the verbs it runs VERSION only.
+func (t *tool) list(ctx context.Context, _ []string) error {
+	set, err := libcni.LoadDir(t.confDir())
+	if err != nil {
+		return err
+	}
+	shown := struct {
+		Dir      string     `json:"dir"`
+		Path     []string   `json:"path"`
+		Networks []*network `json:"networks"`
+		Bad      []badFile  `json:"bad"`
+	}{set.Dir, t.pluginDirs(), t.probe(ctx, set), []badFile{}}
+	for _, b := range set.Bad {
+		shown.Bad = append(shown.Bad, badFile{b.File, b.Network, b.Line, b.Column, b.Pointer, b.Error()})
+	}
+	if t.json {
+		err = t.print(shown)
+	} else {
+		err = t.listText(set, shown.Networks)
+	}
+	if err == nil && (len(set.Bad) > 0 || anyBroken(shown.Networks)) {
+		err = errFound
+	}
+	return err
+}
+
+func anyBroken(networks []*network) bool {
+	for _, n := range networks {
+		for _, p := range n.Plugins {
+			if p.err != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *tool) listText(set *libcni.ConfSet, networks []*network) error {
+	w := tabwriter.NewWriter(t.stdout, 0, 0, 3, ' ', 0)
+	if len(networks) == 0 {
+		fmt.Fprintf(w, "No network in %s.\n", set.Dir)
+	}
+	for i, n := range networks {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s   %s   %s\n", n.Name, n.CNIVersion, n.about())
+		for _, p := range n.Plugins {
+			name := p.Type
+			if p.IPAM {
+				name = "  " + name
+			}
+			fmt.Fprintf(w, "  %s\t%s\n", name, strings.Join(p.about(n), "\t"))
+		}
+		if err := w.Flush(); err != nil { // columns of their own for each network
+			return err
+		}
+	}
+	for i, b := range set.Bad {
+		if i == 0 {
+			fmt.Fprintln(w, "\nNot usable:")
+		}
+		fmt.Fprintf(w, "  %s\n    %s\n", b.Place(), b)
+	}
+	return w.Flush()
+}
+
+// about is the rest of the network's line.
+func (n *network) about() string {
+	parts := append([]string{filepath.Base(n.File)}, n.Verbs...)
+	if n.Default {
+		parts = append(parts, "(default)")
+	}
+	return strings.Join(parts, " ")
+}
+
+// about are the columns after the plugin's name.
+func (p *plugin) about(n *network) []string {
+	var columns []string
+	switch {
+	case p.Path == "":
+		columns = []string{"NOT FOUND", "-"}
+	case p.err != nil:
+		columns = []string{p.Path, "FAILS: " + p.Error}
+	case !p.speaks(n.CNIVersion):
+		columns = []string{p.Path, p.span() + ", NOT " + n.CNIVersion}
+	default:
+		columns = []string{p.Path, p.span()}
+	}
+	if len(p.Capabilities) > 0 {
+		columns = append(columns, strings.Join(p.Capabilities, " "))
+	}
+	if p.File != n.File {
+		columns = append(columns, "from "+filepath.Join(filepath.Base(filepath.Dir(p.File)), filepath.Base(p.File)))
+	}
+	return columns
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/invoke/invoketest"
+	"github.com/cnikit/cnikit/types"
+)
+
+func TestMain(m *testing.M) {
+	invoketest.Main(m, map[string]*invoke.Plugin{
+		"old":    {Versions: []string{"0.3.1"}},
+		"fails":  {Add: failingAdd},
+		"broken": {Status: unready},
+	})
+}
+
+func failingAdd(context.Context, *invoke.Request) (types.Result, error) {
+	fmt.Fprintln(os.Stderr, "trying\ngiving up")
+	return nil, types.NewError(types.ErrTryAgainLater, "busy", "come back")
+}
+
+func unready(context.Context, *invoke.Request) error {
+	return types.NewError(types.ErrPluginNotAvailable, "not ready", "the daemon is not running")
+}
+
+// A machine is what the program finds in a test: networks, plugins, records and
+// network namespaces, all in one directory.
+type machine struct {
+	t   *testing.T
+	dir string
+	env map[string]string
+}
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	m := &machine{t: t, dir: t.TempDir()}
+	for _, name := range []string{"net.d", "state", "netns/one", "netns/two", "cache"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(m.dir, name), 0o755))
+	}
+	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken")
+	self, err := os.Executable() // which the plugins are links to
+	require.NoError(t, err)
+	for _, path := range []string{m.dir, plugins, self} { // whatever the umask: doctor looks
+		require.NoError(t, os.Chmod(path, 0o755))
+	}
+	m.env = map[string]string{
+		"NETCONFPATH": filepath.Join(m.dir, "net.d"),
+		"CNI_PATH":    plugins,
+	}
+	return m
+}
+
+// conf writes a file of the directory of networks.
+func (m *machine) conf(name, text string) {
+	m.t.Helper()
+	text = strings.ReplaceAll(text, "$STATE", filepath.ToSlash(filepath.Join(m.dir, "state")))
+	path := filepath.Join(m.dir, "net.d", name)
+	require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(m.t, os.WriteFile(path, []byte(text), 0o644))
+}
+
+// netns is the path of a network namespace.
+func (m *machine) netns(name string) string { return filepath.Join(m.dir, "netns", name) }
+
+// state lists what the plugins have made.
+func (m *machine) state() []string {
+	m.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(m.dir, "state"))
+	require.NoError(m.t, err)
+	names := []string{}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// call runs the program.
+func (m *machine) call(args ...string) (stdout, stderr string, status int) {
+	m.t.Helper()
+	var out, messages bytes.Buffer
+	t := &tool{getenv: func(name string) string { return m.env[name] }, stdout: &out, stderr: &messages}
+	status = t.main(m.t.Context(), append([]string{"--cache=" + filepath.Join(m.dir, "cache")}, args...))
+	return out.String(), messages.String(), status
+}
+
+// good is a network with an address.
+const good = `{"cniVersion": "1.1.0", "name": "good", "plugins": [
+	{"type": "link", "stateDir": "$STATE"},
+	{"type": "address", "stateDir": "$STATE", "subnet": "10.1.0.0/29", "capabilities": {"ips": true}}
+]}`
+
+// TestVerbs attaches and detaches as scripts do.
+func TestVerbs(t *testing.T) {
+	m := newMachine(t)
+	m.conf("10-good.conflist", good)
+	id := containerID(m.netns("one"))
+
+	stdout, stderr, status := m.call("add", "good", m.netns("one"))
+	require.Zero(t, status, stderr)
+	assert.Empty(t, stderr)
+	assert.False(t, strings.HasSuffix(stdout, "\n"), "upstream prints no newline")
+	assert.Contains(t, stdout, `"address": "10.1.0.1/29"`)
+	assert.Contains(t, m.state(), "link-"+id+"-eth0")
+
+	for _, args := range [][]string{
+		{"check", "good", m.netns("one")},
+		{"status", "good"},
+		{"status", "good", "whatever", "more", "is not looked at"},
+		{"del", "good", m.netns("one")},
+		{"del", "good", m.netns("one")},
+	} {
+		stdout, stderr, status = m.call(args...)
+		assert.Zero(t, status, "%s: %s", args, stderr)
+		assert.Empty(t, stdout+stderr, args)
+	}
+	assert.Empty(t, m.state())
+}
+
+// TestInterfaceName: the flag, in all the ways it may be written, goes before the
+// variable.
+func TestInterfaceName(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env  string
+		args []string
+		want string
+	}{
+		"by default":        {"", []string{"add", "good", "ns"}, "eth0"},
+		"the variable":      {"env1", []string{"add", "good", "ns"}, "env1"},
+		"before":            {"env1", []string{"-i", "eth1", "add", "good", "ns"}, "eth1"},
+		"behind":            {"env1", []string{"add", "good", "ns", "-i", "eth1"}, "eth1"},
+		"between":           {"", []string{"add", "good", "-i=eth1", "ns"}, "eth1"},
+		"in one word":       {"", []string{"add", "-ieth1", "good", "ns"}, "eth1"},
+		"long":              {"", []string{"add", "good", "ns", "--ifname", "eth1"}, "eth1"},
+		"long, one word":    {"", []string{"add", "good", "ns", "--ifname=eth1"}, "eth1"},
+		"after the last --": {"", []string{"-i", "eth1", "--", "add", "good", "-i"}, "eth1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.env["CNI_IFNAME"] = tc.env
+			m.conf("10-good.conflist", good)
+			_, stderr, status := m.call(tc.args...)
+			require.Zero(t, status, stderr)
+			require.Len(t, m.state(), 2)
+			assert.True(t, strings.HasSuffix(m.state()[1], "-"+tc.want), m.state()[1])
+		})
+	}
+}
+
+// TestContainerID holds the ID against one that upstream's cnitool made.
+func TestContainerID(t *testing.T) {
+	assert.Equal(t, "cnitool-20b4ff582526573bbe7d", containerID("/run/netns/c1"))
+}
+
+// TestVariables: CNI_ARGS and CAP_ARGS reach the plugins as they are.
+func TestVariables(t *testing.T) {
+	m := newMachine(t)
+	m.conf("10-good.conflist", good)
+	m.env["CNI_ARGS"] = "IgnoreUnknown=1;K8S_POD_NAME=web=1"
+	m.env["CAP_ARGS"] = `{"ips": ["10.1.0.9"], "mtu": 12345678901234567890}`
+	stdout, stderr, status := m.call("--json", "explain", "add", "good", m.netns("one"))
+	require.Zero(t, status, stderr)
+	assert.Contains(t, stdout, `"CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAME=web=1"`)
+	assert.Contains(t, strings.Join(strings.Fields(stdout), ""), `"runtimeConfig":{"ips":["10.1.0.9"]}`)
+
+	for name, value := range map[string]string{"CNI_ARGS": "K8S_POD_NAME", "CAP_ARGS": `{"ips": `} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.conf("10-good.conflist", good)
+			m.env[name] = value
+			_, stderr, status := m.call("add", "good", m.netns("one"))
+			assert.Equal(t, 1, status)
+			assert.Contains(t, stderr, "Error: "+name)
+			assert.Empty(t, m.state())
+		})
+	}
+}
+
+// TestUsage: help is no failure, however it is asked for.
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"help"}, {"-h"}, {"add", "--help"}} {
+		stdout, stderr, status := newMachine(t).call(args...)
+		assert.Zero(t, status, args)
+		assert.Equal(t, usage, stdout, args)
+		assert.Empty(t, stderr, args)
+	}
+}
+
+// TestTimeout: a plugin that is told to hurry.
+func TestTimeout(t *testing.T) {
+	m := newMachine(t)
+	m.conf("10-good.conflist", good)
+	_, stderr, status := m.call("--timeout=1ns", "add", "good", m.netns("one"))
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, context.DeadlineExceeded.Error())
+}
+
+// TestEach takes joined errors apart, however deep.
+func TestEach(t *testing.T) {
+	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
+	assert.Equal(t, []error{a, b, c}, each(errors.Join(a, errors.Join(b, c))))
+	assert.Equal(t, []error{a}, each(a))
+}

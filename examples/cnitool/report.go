@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cnikit/cnikit/invoke"
+)
+
+// report writes the error that a command ended with: each of several, and all
+// that is known of it.
+func (t *tool) report(err error) { t.say(slog.LevelError, "Error", err) }
+
+// warn writes an error that a command did not end with.
+func (t *tool) warn(err error) { t.say(slog.LevelWarn, "Warning", err) }
+
+func (t *tool) say(level slog.Level, word string, err error) {
+	for _, e := range each(err) {
+		if t.json {
+			t.logger().Log(context.Background(), level, e.Error(), "error", fields(e))
+		} else {
+			fmt.Fprintf(t.stderr, "%s: %+v\n", word, e)
+		}
+	}
+}
+
+// each returns the errors that are joined in err.
+func each(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, each(e)...)
+	}
+	return all
+}
+
+// fields is an error for a log: that of the library which says most.
+func fields(err error) any {
+	var with interface {
+		error
+		slog.LogValuer
+	}
+	if errors.As(err, &with) {
+		return with
+	}
+	var plugin *invoke.PluginError
+	if errors.As(err, &plugin) {
+		return plugin
+	}
+	return err.Error()
+}
+
+func (t *tool) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(t.stderr, nil)) }
+
+// observer tells of every run of a plugin; nil if nobody wants to know.
+func (t *tool) observer() *invoke.Observer {
+	switch {
+	case !t.verbose:
+		return nil
+	case t.json:
+		return invoke.LogObserver(t.logger())
+	}
+	return &invoke.Observer{
+		StderrLine: func(_ context.Context, call *invoke.Call, line string) {
+			fmt.Fprintf(t.stderr, "%-8s %-12s | %s\n", call.Command, call.Plugin, line)
+		},
+		End: func(_ context.Context, call *invoke.Call, o *invoke.Outcome) {
+			how := "ok"
+			if o.Err != nil {
+				how = fmt.Sprintf("failed: %v", o.Err)
+			}
+			fmt.Fprintf(t.stderr, "%-8s %-12s %8s  %s\n", call.Command, call.Plugin, o.Elapsed.Round(10*time.Microsecond), how)
+		},
+	}
+}

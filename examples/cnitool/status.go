@@ -1,0 +1,11 @@
+package main
+
+import "context"
+
+func (t *tool) status(ctx context.Context, args []string) error {
+	list, _, err := t.target(args)
+	if err != nil {
+		return err
+	}
+	return t.cni().GetStatusNetworkList(ctx, list)
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha512"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
+)
+
+// target is what a verb is about: the network that the first argument names, and
+// the interface of the network namespace that the second one does. Without a
+// namespace there is no interface.
+func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.RuntimeConf, error) {
+	list, err := libcni.LoadNetworkConf(t.confDir(), args[0])
+	var bad *libcni.ConfError
+	if errors.As(err, &bad) && bad.Network != args[0] { // it may be in that file, or in none
+		err = errors.Join(libcni.NotFoundError{Dir: t.confDir(), Name: args[0]}, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	rt := &libcni.RuntimeConf{IfName: t.ifName}
+	if rt.IfName == "" {
+		rt.IfName = t.getenv("CNI_IFNAME")
+	}
+	if rt.IfName == "" {
+		rt.IfName = "eth0"
+	}
+	if rt.CapabilityArgs, err = capabilityArgs(t.getenv("CAP_ARGS")); err != nil {
+		return nil, nil, err
+	}
+	pairs, err := types.ParseArgs(t.getenv("CNI_ARGS"))
+	if err != nil {
+		return nil, nil, err
+	}
+	rt.Args = pairs
+	if len(args) > 1 {
+		if rt.NetNS, err = filepath.Abs(args[1]); err != nil {
+			return nil, nil, err
+		}
+		rt.ContainerID = containerID(rt.NetNS)
+	}
+	return list, rt, nil
+}
+
+// containerID derives the container's ID from its network namespace, as upstream
+// does: what one of the two attached the other one detaches.
+func containerID(netns string) string {
+	sum := sha512.Sum512([]byte(netns))
+	return fmt.Sprintf("cnitool-%x", sum[:10])
+}
+
+// capabilityArgs reads a JSON object; numbers keep their digits.
+func capabilityArgs(text string) (args map[string]any, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewBufferString(text))
+	d.UseNumber()
+	if err = d.Decode(&args); err == nil {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return args, nil
+		}
+		err = errors.New("more than one value")
+	}
+	return nil, fmt.Errorf("CAP_ARGS: %w", err)
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/version"
+)
+
+// A tool is one run of the program: where it reads and writes, and its flags.
+type tool struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+
+	ifName, cache string
+	timeout       time.Duration
+	verbose, json bool
+}
+
+// A command runs with what stands after its name.
+type command struct {
+	run      func(t *tool, ctx context.Context, args []string) error
+	min, max int // of the arguments; as upstream, the verbs do not look at more of them
+}
+
+var commands = map[string]command{
+	"add":         {(*tool).add, 2, many},
+	"check":       {(*tool).check, 2, many},
+	"del":         {(*tool).del, 2, many},
+	"gc":          {(*tool).gc, 1, many},
+	"status":      {(*tool).status, 1, many},
+	"list":        {(*tool).list, 0, 0},
+	"explain":     {(*tool).explain, 2, 3},
+	"attachments": {(*tool).attachments, 0, 1},
+	"clean":       {(*tool).clean, 1, 1},
+	"doctor":      {(*tool).doctor, 0, 0},
+}
+
+const many = int(^uint(0) >> 1)
+
+// errFound says that a command has printed that something is wrong.
+var errFound = errors.New("something is wrong")
+
+// A usageError is about how the program was called.
+type usageError struct{ error }
+
+// main returns the exit status.
+func (t *tool) main(ctx context.Context, args []string) int {
+	err := t.run(ctx, args)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFound):
+		return 2
+	}
+	t.report(err)
+	if errors.As(err, new(usageError)) && !t.json {
+		fmt.Fprintln(t.stderr, "Run cnitool without arguments for its usage.")
+	}
+	return 1
+}
+
+func (t *tool) run(ctx context.Context, args []string) error {
+	args, err := t.parse(args)
+	if errors.Is(err, flag.ErrHelp) || err == nil && (len(args) == 0 || args[0] == "help") {
+		_, err := io.WriteString(t.stdout, usage)
+		return err
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	c, known := commands[args[0]]
+	name, args := args[0], args[1:]
+	switch {
+	case !known:
+		return usageError{fmt.Errorf("unknown command %q", name)}
+	case len(args) < c.min:
+		return usageError{fmt.Errorf("%s: requires at least %d arg(s), only received %d", name, c.min, len(args))}
+	case len(args) > c.max:
+		return usageError{fmt.Errorf("%s: %q is too much", name, args[c.max])}
+	}
+	if t.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.timeout)
+		defer cancel()
+	}
+	return c.run(t, ctx, args)
+}
+
+// parse sets the flags, wherever they stand, and returns the other arguments.
+func (t *tool) parse(args []string) ([]string, error) {
+	flags := flag.NewFlagSet("cnitool", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&t.ifName, "i", "", "")
+	flags.StringVar(&t.ifName, "ifname", "", "")
+	flags.StringVar(&t.cache, "cache", "", "")
+	flags.DurationVar(&t.timeout, "timeout", 0, "")
+	flags.BoolVar(&t.verbose, "v", false, "")
+	flags.BoolVar(&t.json, "json", false, "")
+
+	args = slices.Clone(args)
+	for i, arg := range args { // -ieth1, as upstream's flags may be written
+		if name, found := strings.CutPrefix(arg, "-i"); found && name != "" && name[0] != '=' && !strings.HasPrefix(arg, "-ifname") {
+			args[i] = "-i=" + name
+		}
+	}
+	var rest []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		parsed := args[:len(args)-flags.NArg()]
+		args = flags.Args()
+		if len(args) == 0 || len(parsed) > 0 && parsed[len(parsed)-1] == "--" {
+			return append(rest, args...), nil
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+}
+
+// confDir is the directory of the networks.
+func (t *tool) confDir() string {
+	if dir := t.getenv("NETCONFPATH"); dir != "" {
+		return dir
+	}
+	return "/etc/cni/net.d"
+}
+
+// pluginDirs are the directories of the plugins.
+func (t *tool) pluginDirs() []string {
+	if path := t.getenv("CNI_PATH"); path != "" {
+		return filepath.SplitList(path)
+	}
+	return []string{"/opt/cni/bin"}
+}
+
+// cacheDir is the directory of the records.
+func (t *tool) cacheDir() string {
+	if t.cache != "" {
+		return t.cache
+	}
+	return libcni.CacheDir
+}
+
+// cni is the library, set up as the flags say.
+func (t *tool) cni() *libcni.CNIConfig {
+	return libcni.New(t.pluginDirs(), libcni.Options{
+		Exec:     t.exec(),
+		CacheDir: t.cache,
+		Observer: t.observer(),
+		Warn:     func(_ context.Context, err error) { t.warn(err) },
+	})
+}
+
+// exec runs plugins as processes. What they write to standard error goes to the
+// program's, unless an observer shows it line by line.
+func (t *tool) exec() invoke.Exec {
+	raw := &invoke.RawExec{Stderr: t.stderr}
+	if t.verbose {
+		raw.Stderr = nil
+	}
+	return &invoke.DefaultExec{RawExec: raw, PluginDecoder: version.PluginDecoder{}}
+}
+
+// print writes JSON for programs.
+func (t *tool) print(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(t.stdout, "%s\n", text)
+	return err
+}

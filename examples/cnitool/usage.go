@@ -1,0 +1,42 @@
+package main
+
+const usage = `Cnitool attaches network namespaces to networks, and looks at what is there.
+
+  cnitool [flags] COMMAND ...
+
+Verbs, on the interface of a network namespace:
+  add NETWORK NETNS            attach it, print the result
+  check NETWORK NETNS          ask the plugins whether it is as ADD left it
+  del NETWORK NETNS            detach it
+  gc NETWORK [NETNS]           remove ALL attachments to the network
+  status NETWORK [NETNS]       ask the plugins whether they are ready for ADD
+
+More than the verbs:
+  list                         networks, their files and plugins; what is wrong with a file
+  explain VERB NETWORK [NETNS] what each plugin would get; nothing is run
+  attachments [CONTAINER]      what the records say: attached, pending, damaged
+  clean CONTAINER              detach a container from everything, by its records alone
+  doctor                       look for faults on this machine, and say what to do
+
+Flags, before or after the command's arguments:
+  -i, --ifname NAME            interface in the network namespace; by default CNI_IFNAME or eth0
+  --cache DIR                  where the records are; by default /var/lib/cni
+  --timeout DURATION           end plugins that run longer, as in 30s; by default never
+  -v                           tell of every plugin that is run: time, standard error
+  --json                       JSON instead of text, also for messages (one object a line)
+
+Environment:
+  NETCONFPATH                  directory of the networks; by default /etc/cni/net.d
+  CNI_PATH                     directories of the plugins; by default /opt/cni/bin
+  CNI_ARGS                     arguments for the plugins, KEY=VALUE;...
+  CAP_ARGS                     capability arguments, a JSON object
+  CNI_IFNAME                   see -i
+
+The container ID is "cnitool-" and the beginning of the SHA-512 sum of NETNS as an
+absolute path.
+
+Exit status:
+  0  done
+  1  failed, or called wrongly; the reason is on standard error
+  2  list, attachments, doctor: done, and something is wrong, which was printed
+`
