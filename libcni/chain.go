@@ -27,8 +27,8 @@ type verb struct {
 	// carryOn says that a failed plugin does not keep the next from running.
 	carryOn bool
 	// filePrev passes on a prevResult that stands in the plugin's configuration
-	// when there is no other. It is no configuration (R9), but for these verbs
-	// upstream's suite demands it.
+	// when there is no other: for these verbs upstream's suite demands it of lists
+	// that were made from bytes. Those from files have lost it (R9).
 	filePrev bool
 	// describe is put before a plugin's error.
 	describe func(*types.PluginConf) string

@@ -260,7 +260,27 @@ func TestPrevResultInAFile_R9(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"CHECK ", "ADD ", `DEL {"cniVersion":"1.1.0"}`, `DEL {"cniVersion":"1.1.0","dns":{}}`,
-	}, prevs, "without a record DEL passes it on, as upstream's suite demands")
+	}, prevs, "without a record DEL passes it on, as upstream's suite demands of a list from bytes")
+
+	dir := t.TempDir()
+	file := filepath.Join(dir, "net.conflist")
+	write(t, file, string(list.Bytes))
+	write(t, filepath.Join(dir, "net", "drop.conf"), `{"type":"two","prevResult":{"cniVersion":"1.1.0"},"CNI.dev/attachments":[]}`)
+	list, err = NetworkConfFromFile(file)
+	require.NoError(t, err)
+	_, err = f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	config, _, err := f.GetNetworkListCachedConfig(list, f.rt)
+	require.NoError(t, err)
+	assert.NotContains(t, string(config), "prevResult")
+	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+	f.fake.take()
+	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+	require.NoError(t, f.GetStatusNetworkList(t.Context(), list))
+	require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}))
+	for _, r := range f.fake.take() {
+		assert.Empty(t, r.prev(), "%s %s: a list from a file has none", r.plugin, r.command)
+	}
 }
 
 func TestArgumentErrorsOfAddAreUpstreams(t *testing.T) {
@@ -290,6 +310,13 @@ func TestSinglePlugin(t *testing.T) {
 	assert.Equal(t, `{"cniVersion":"0.4.0","name":"solo","type":"one","x":1.0}`, runs[0].stdin)
 	assert.Equal(t, `{"cniVersion":"0.4.0","name":"solo","prevResult":{"cniVersion":"0.4.0"},"type":"one","x":1.0}`, runs[1].stdin)
 	assert.Equal(t, runs[1].stdin, runs[2].stdin)
+
+	plugin.Network.Name = "renamed"
+	_, err = f.AddNetwork(t.Context(), plugin, f.rt)
+	require.NoError(t, err)
+	config, _, err = f.GetNetworkCachedConfig(plugin, f.rt)
+	require.NoError(t, err)
+	assert.Equal(t, `{"cniVersion":"0.4.0","type":"one","x":1.0,"name":"renamed"}`, string(config), "a name edited in Network alone is recorded")
 
 	f.fake.replies = map[string]any{"ADD": errBanana, "DEL": errBanana, "CHECK": errBanana}
 	_, err = f.AddNetwork(t.Context(), plugin, f.rt)
@@ -327,6 +354,11 @@ func TestEffectiveConfigIsRecorded(t *testing.T) {
 			l.Plugins[0] = mustPlugin(t, `{"type":"other"}`)
 			return l
 		}, `{"vendor":7,"cniVersion":"1.1.0","name":"net","plugins":[{"type":"other"}],"disableGC":true}`},
+		{"capabilities edited in Network alone", func(t *testing.T) *NetworkConfigList {
+			l := mustList(t, loaded)
+			l.Plugins[0].Network.Capabilities = map[string]bool{"ips": true}
+			return l
+		}, `{"vendor":7,"cniVersion":"1.0.0","name":"net","plugins":[{"a":1,"type":"one","capabilities":{"ips":true}}],"disableCheck":true}`},
 		{"built by hand", func(t *testing.T) *NetworkConfigList {
 			return &NetworkConfigList{Name: "net", CNIVersion: "1.0.0", Plugins: []*PluginConfig{mustPlugin(t, `{"type":"one"}`)}}
 		}, `{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"one"}]}`},
@@ -340,7 +372,11 @@ func TestEffectiveConfigIsRecorded(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, c.want, string(config))
 			again := mustList(t, string(config))
-			again.Bytes, list.Bytes = nil, nil
+			require.Len(t, again.Plugins, len(list.Plugins))
+			for i, p := range list.Plugins {
+				assert.Equal(t, p.Network, again.Plugins[i].Network)
+			}
+			again.Bytes, again.Plugins = list.Bytes, list.Plugins
 			assert.Equal(t, list, again, "the same network comes out of it")
 		})
 	}

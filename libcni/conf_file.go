@@ -11,6 +11,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/cnikit/cnikit/internal/rawjson"
 	"github.com/cnikit/cnikit/types"
 )
 
@@ -43,6 +44,9 @@ func listFromFile(from files, filename string, bytes []byte) (*NetworkConfigList
 	list, err := NetworkConfFromBytes(bytes)
 	if err != nil {
 		return nil, nil, inFile(filename, err)
+	}
+	for _, p := range list.Plugins {
+		p.dropRuntimeMembers()
 	}
 	sources := slices.Repeat([]string{filename}, len(list.Plugins))
 	if !list.LoadOnlyInlinedPlugins {
@@ -87,6 +91,7 @@ func pluginsFromFolder(from files, dir, network string) ([]*PluginConfig, []stri
 		if err != nil {
 			return nil, nil, ofNetwork(network, inFile(name, err))
 		}
+		plugin.dropRuntimeMembers()
 		plugins = append(plugins, plugin)
 	}
 	return plugins, names, nil
@@ -105,7 +110,19 @@ func ConfFromFile(filename string) (*NetworkConfig, error) {
 	if err != nil {
 		return nil, inFile(filename, err)
 	}
+	conf.dropRuntimeMembers()
 	return conf, nil
+}
+
+// dropRuntimeMembers takes out of a plugin's configuration what was written into
+// its file although only a runtime can say it (R9, R35, R45).
+func (p *PluginConfig) dropRuntimeMembers() {
+	o, err := rawjson.ParseObject(p.Bytes)
+	if err != nil || !slices.ContainsFunc(o, isRuntimeMember) {
+		return
+	}
+	p.Bytes = rawjson.Splice(make([]byte, 0, len(p.Bytes)), o, func(m rawjson.Member) bool { return !isRuntimeMember(m) })
+	p.Network.RawPrevResult, p.Network.ValidAttachments = nil, nil
 }
 
 // ConfFiles returns the paths of the entries of dir whose extension is one of

@@ -37,7 +37,7 @@ func (c *CNIConfig) GCNetworkList(ctx context.Context, list *NetworkConfigList, 
 	errs := c.gcAttachments(ctx, n, args.ValidAttachments)
 	switch ok, err := version.Supports(n.version, version.GC); {
 	case err != nil:
-		errs = append(errs, n.in("GC", nil, &RequestError{Field: "cniVersion", Err: err}))
+		errs = append(errs, n.in("GC", nil, n.known()))
 	case ok:
 		errs = append(errs, c.gcPlugins(ctx, n, args.ValidAttachments))
 	}

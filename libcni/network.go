@@ -2,6 +2,7 @@ package libcni
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,15 +28,24 @@ func networkOfList(list *NetworkConfigList) (*network, error) {
 	if list == nil {
 		return nil, &RequestError{Field: "network", Err: errors.New("no network configuration list (nil)")}
 	}
-	return checked(&network{name: list.Name, version: list.CNIVersion, plugins: list.Plugins, list: list})
+	return (&network{name: list.Name, version: list.CNIVersion, plugins: list.Plugins, list: list}).checked()
 }
 
 // networkOfPlugin is networkOfList for the verbs that take one plugin.
 func networkOfPlugin(p *PluginConfig) (*network, error) {
+	n, err := soleNetwork(p)
+	if err != nil {
+		return nil, err
+	}
+	return n.checked()
+}
+
+// soleNetwork is a plugin as a network that may lack a name.
+func soleNetwork(p *PluginConfig) (*network, error) {
 	if p == nil || p.Network == nil {
 		return nil, &RequestError{Field: "network", Err: errors.New("no plugin configuration (nil)")}
 	}
-	return checked(&network{name: p.Network.Name, version: p.Network.CNIVersion, plugins: []*PluginConfig{p}})
+	return &network{name: p.Network.Name, version: p.Network.CNIVersion, plugins: []*PluginConfig{p}}, nil
 }
 
 // networkOfConfig is the network that a record was made with: a list or the
@@ -59,7 +69,7 @@ func networkOfConfig(config []byte) (*network, error) {
 	return networkOfPlugin(plugin)
 }
 
-func checked(n *network) (*network, error) {
+func (n *network) checked() (*network, error) {
 	if err := types.ValidateNetworkName(n.name); err != nil {
 		return nil, &RequestError{Network: n.name, Field: "name", Err: err}
 	}
@@ -103,13 +113,22 @@ func (n *network) attachment(rt *RuntimeConf) error {
 // runnable adds what is asked of a network whose plugins are to be run: there
 // are some, and this library speaks its version.
 func (n *network) runnable() error {
-	if !version.Known(n.version) {
-		return &RequestError{Network: n.name, Field: "cniVersion", Err: &version.UnsupportedError{Asked: []string{n.version}, Supported: version.All.SupportedVersions()}}
+	if err := n.known(); err != nil {
+		return err
 	}
 	if len(n.plugins) == 0 {
 		return &RequestError{Network: n.name, Field: "plugins", Err: errors.New("network has no plugins")}
 	}
 	return nil
+}
+
+func (n *network) known() error {
+	if version.Known(n.version) {
+		return nil
+	}
+	return &RequestError{Network: n.name, Field: "cniVersion", Err: &version.UnsupportedError{
+		Asked: []string{n.version}, Supported: version.All.SupportedVersions(),
+	}}
 }
 
 // key names the record of an attachment to the network.
@@ -122,7 +141,8 @@ func (n *network) key(rt *RuntimeConf) key {
 // after it was loaded. It is what a record keeps.
 func (n *network) config() []byte {
 	if n.list == nil {
-		return n.plugins[0].Bytes
+		return n.plugins[0].config(rawjson.Field{Key: "name", Value: rawjson.AppendString(nil, n.name)},
+			rawjson.Field{Key: "cniVersion", Value: rawjson.AppendString(nil, n.version)})
 	}
 	o, err := rawjson.ParseObject(n.list.Bytes)
 	if err != nil {
@@ -158,25 +178,71 @@ func (n *network) config() []byte {
 	}, fields...)
 }
 
-// config is the plugin's bytes with the type that is run: programs edit it in
-// Network alone.
-func (p *PluginConfig) config() []byte {
+// config is the plugin's bytes with what the library runs by, its type and its
+// capabilities, and the given strings: programs edit them in Network alone.
+func (p *PluginConfig) config(strings ...rawjson.Field) []byte {
 	o, err := rawjson.ParseObject(p.Bytes)
-	if err != nil || saysType(o, p.Network.Type) {
+	if err != nil {
 		return p.Bytes
 	}
-	return rawjson.Splice(nil, o, func(m rawjson.Member) bool { return !m.Folds("type") },
-		rawjson.Field{Key: "type", Value: rawjson.AppendString(nil, p.Network.Type)})
-}
-
-// saysType reports whether a plugin's configuration is read as one of that type.
-func saysType(o rawjson.Object, pluginType string) bool {
-	for _, m := range slices.Backward(o) {
-		if m.Folds("type") {
-			return rawjson.IsString(m.Value, pluginType)
+	var edited []rawjson.Field
+	if !saysString(o, "type", p.Network.Type) {
+		edited = append(edited, rawjson.Field{Key: "type", Value: rawjson.AppendString(nil, p.Network.Type)})
+	}
+	if !p.saysCapabilities(o) {
+		capabilities, _ := json.Marshal(p.Network.Capabilities) // a map of booleans
+		edited = append(edited, rawjson.Field{Key: "capabilities", Value: capabilities})
+	}
+	for _, f := range strings {
+		if s, _ := rawjson.String(f.Value); !saysString(o, f.Key, s) {
+			edited = append(edited, f)
 		}
 	}
-	return false
+	if edited == nil {
+		return p.Bytes
+	}
+	return rawjson.Splice(nil, o, func(m rawjson.Member) bool {
+		return !slices.ContainsFunc(edited, func(f rawjson.Field) bool { return m.Folds(f.Key) })
+	}, edited...)
+}
+
+// saysString reports whether a member is read as that string; one that is not
+// there, as the empty one.
+func saysString(o rawjson.Object, key, value string) bool {
+	for _, m := range slices.Backward(o) {
+		if m.Folds(key) {
+			return rawjson.IsString(m.Value, value)
+		}
+	}
+	return value == ""
+}
+
+// saysCapabilities reports whether the plugin's bytes declare what its Network
+// does.
+func (p *PluginConfig) saysCapabilities(o rawjson.Object) bool {
+	declared := 0
+	for _, has := range p.Network.Capabilities {
+		if has {
+			declared++
+		}
+	}
+	for _, m := range slices.Backward(o) {
+		if !m.Folds("capabilities") {
+			continue
+		}
+		_ = rawjson.EachMember(m.Value, func(c rawjson.Member) bool {
+			if c.Value[0] == 't' {
+				if !p.Network.Capabilities[c.Key()] {
+					declared = -1
+					return false
+				}
+				declared--
+			}
+			return true
+		})
+		break
+	}
+	return declared == 0
 }
 
 type flag struct {
@@ -215,7 +281,7 @@ func (n *network) isConfig(o rawjson.Object) bool {
 	var parsed, source rawjson.Object
 	for i, e := range elements {
 		parsed, err = rawjson.ParseObjectInto(parsed, n.plugins[i].Bytes)
-		if err != nil || !saysType(parsed, n.plugins[i].Network.Type) {
+		if err != nil || !saysString(parsed, "type", n.plugins[i].Network.Type) || !n.plugins[i].saysCapabilities(parsed) {
 			return false
 		}
 		if bytes.Equal(n.plugins[i].Bytes, e.Value) {

@@ -91,10 +91,15 @@ func (r *requests) keeps(m rawjson.Member) bool {
 			return false
 		}
 	}
-	if m.Folds("prevResult") {
+	if isRuntimeMember(m) {
 		return r.filePrev && m.Is("prevResult")
 	}
-	return !m.FoldsPrefix("cni.dev/") && !(r.strip && m.Folds("capabilities"))
+	return !(r.strip && m.Folds("capabilities"))
+}
+
+// isRuntimeMember reports whether a member is one that only a runtime can say.
+func isRuntimeMember(m rawjson.Member) bool {
+	return m.Folds("prevResult") || m.FoldsPrefix("cni.dev/")
 }
 
 // runtimeConfig is the capability arguments that the plugin declares and the

@@ -38,7 +38,7 @@ func (c *CNIConfig) ValidateNetworkList(ctx context.Context, list *NetworkConfig
 // ValidateNetwork is [CNIConfig.ValidateNetworkList] for a single plugin, whose
 // error is returned by itself.
 func (c *CNIConfig) ValidateNetwork(ctx context.Context, net *PluginConfig) ([]string, error) {
-	n, err := networkOfPlugin(net)
+	n, err := soleNetwork(net)
 	if err != nil {
 		return nil, n.in("VERSION", nil, err)
 	}
