@@ -33,10 +33,11 @@ func alone(t *testing.T, p privilege, play func(t *testing.T)) {
 // result.
 type guest struct {
 	*container
-	cni  *libcni.CNIConfig
-	list *libcni.NetworkConfigList
-	rt   *libcni.RuntimeConf
-	view *types.ResultView
+	cni      *libcni.CNIConfig
+	list     *libcni.NetworkConfigList
+	rt       *libcni.RuntimeConf
+	view     *types.ResultView
+	attached bool
 }
 
 // newGuest makes a container that has yet to be attached.
@@ -69,7 +70,12 @@ func (g *guest) add(t *testing.T) {
 	t.Helper()
 	result, err := g.cni.AddNetworkList(t.Context(), g.list, g.rt)
 	require.NoError(t, err, "ADD of %s", g.name)
-	t.Cleanup(func() { g.detach(t) })
+	g.attached = true
+	t.Cleanup(func() {
+		if g.attached {
+			g.detach(t)
+		}
+	})
 	g.view, err = types.ViewResult(result)
 	require.NoError(t, err)
 	g.assertView(t)
@@ -78,10 +84,11 @@ func (g *guest) add(t *testing.T) {
 	}
 }
 
-// detach may be called more than once.
+// detach is for an attachment that failed, too.
 func (g *guest) detach(t *testing.T) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // which has ended in a cleanup
+	g.attached = false
 	require.NoError(t, g.cni.DelNetworkList(ctx, g.list, g.rt), "DEL of %s", g.name)
 }
 
