@@ -171,7 +171,7 @@ func (s *store) recordNames(match func(name string) bool) (*atomicfile.Dir, []st
 	names, unfinished, err := d.List()
 	err = directoryErrorOf(path, err)
 	d.CleanOf(unfinished, staleAge)
-	names = slices.DeleteFunc(names, func(name string) bool { return !mayBeRecord(name) || !match(name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return !match(name) || !mayBeRecord(name) })
 	slices.Sort(names)
 	return d, names, err
 }
@@ -179,7 +179,7 @@ func (s *store) recordNames(match func(name string) bool) (*atomicfile.Dir, []st
 // records returns the records that match, in the order of their names. The error
 // joins what could not be read.
 func (s *store) records(match AttachmentKey) ([]*record, error) {
-	d, names, err := s.recordNames(match.mayName)
+	d, names, err := s.recordNames(match.names())
 	if d == nil {
 		return nil, err
 	}
@@ -229,12 +229,19 @@ func (k AttachmentKey) matches(other key) bool {
 		(k.IfName == "" || k.IfName == other.ifname)
 }
 
-// mayName reports whether a record that matches may have this name.
-func (k AttachmentKey) mayName(name string) bool {
+// names returns what reports whether a record that matches may have a name.
+func (k AttachmentKey) names() func(name string) bool {
 	if foldsCase {
-		return true
+		return func(string) bool { return true }
 	}
-	return strings.HasPrefix(name, k.Network) &&
-		(k.ContainerID == "" || strings.Contains(name, "-"+k.ContainerID+"-")) &&
-		(k.IfName == "" || strings.Contains(name, "-"+k.IfName))
+	container, ifname := "", ""
+	if k.ContainerID != "" {
+		container = "-" + k.ContainerID + "-"
+	}
+	if k.IfName != "" {
+		ifname = "-" + k.IfName
+	}
+	return func(name string) bool {
+		return strings.HasPrefix(name, k.Network) && strings.Contains(name, container) && strings.Contains(name, ifname)
+	}
 }

@@ -131,9 +131,13 @@ func decodeCapabilityArgs(raw []byte) map[string]interface{} {
 	if raw == nil {
 		return nil
 	}
+	var args map[string]interface{}
+	if !hasLongNumber(raw) && json.Unmarshal(raw, &args) == nil {
+		return args // the usual case: no number can have lost anything
+	}
+	args = nil
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	var args map[string]interface{}
 	if d.Decode(&args) != nil {
 		return nil // not reached: a record is checked when it is read
 	}
@@ -141,6 +145,21 @@ func decodeCapabilityArgs(raw []byte) map[string]interface{} {
 		args[name] = floats(arg)
 	}
 	return args
+}
+
+// hasLongNumber reports whether there may be a number with more digits than any
+// float64 holds.
+func hasLongNumber(raw []byte) bool {
+	const exact = 15
+	digits := 0
+	for _, c := range raw {
+		if c < '0' || c > '9' {
+			digits = 0
+		} else if digits++; digits > exact {
+			return true
+		}
+	}
+	return false
 }
 
 // floats turns the numbers in a decoded value into float64 where none of their

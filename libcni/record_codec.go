@@ -90,7 +90,7 @@ func completeRecord(intent, result []byte) []byte {
 // decodeRecord reads a record or, if kind is kindPending, an intent. A file
 // without a kind is a bare result: it says nothing about the attachment.
 func decodeRecord(data []byte, kind string) (*record, error) {
-	o, err := rawjson.ParseObject(data)
+	o, err := rawjson.ParseObjectInto(make(rawjson.Object, 0, 12), data)
 	if err != nil {
 		return nil, &tornError{err}
 	}

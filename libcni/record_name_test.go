@@ -52,7 +52,7 @@ func FuzzRecordName(f *testing.F) {
 		}
 		require.True(t, a.owns(a.file()) && a.owns(a.secondFile()))
 		require.True(t, mayBeRecord(a.file()) && mayBeRecord(a.secondFile()))
-		require.True(t, a.exported().mayName(a.file()) && a.exported().mayName(a.secondFile()))
+		require.True(t, a.exported().names()(a.file()) && a.exported().names()(a.secondFile()))
 		random := strings.Repeat("0", pendingRandom)
 		if got, ok := pendingKey(a.pendingPrefix() + random); ok {
 			require.Equal(t, a, got)

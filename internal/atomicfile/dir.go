@@ -55,7 +55,7 @@ type Dir struct {
 
 // Open opens the directory at path, following links.
 func Open(path string, fault Fault) (*Dir, error) {
-	d := &Dir{path: path, fault: fault}
+	d := &Dir{path: filepath.Clean(path), fault: fault}
 	if err := d.before("open", ""); err != nil {
 		return nil, err
 	}
@@ -112,7 +112,12 @@ func makeAll(path string, fault Fault) error {
 func (d *Dir) Close() error { return d.root.Close() }
 
 // Path returns the path of the directory's file of that name.
-func (d *Dir) Path(name string) string { return filepath.Join(d.path, name) }
+func (d *Dir) Path(name string) string {
+	if name == "" {
+		return d.path
+	}
+	return d.path + string(filepath.Separator) + name
+}
 
 // Read returns what is in a regular file.
 func (d *Dir) Read(name string) ([]byte, error) {
