@@ -63,6 +63,18 @@ func TestRecordIsUpstreams(t *testing.T) {
 	assert.EqualError(t, err, `record has wrong kind: "cniPending"`)
 }
 
+// The one record of ours that upstream cannot read: a number beyond float64 in a
+// member that it would have dropped. It then takes the file for a bare result.
+func TestRecordBeyondFloat64(t *testing.T) {
+	data := completeRecord(sampleRecord().encodeIntent(), []byte(`{"cniVersion":"1.0.0","vendor":1e400}`))
+	assert.ErrorContains(t, json.Unmarshal(data, &upstreamRecord{}), "cannot unmarshal number 1e400")
+	r, err := decodeRecord(data, CNICacheV1)
+	require.NoError(t, err)
+	prev, err := r.prevResult("1.0.0")
+	require.NoError(t, err)
+	assert.Equal(t, `{"cniVersion":"1.0.0","vendor":1e400}`, string(prev))
+}
+
 func TestRecordWithoutOptionalMembers(t *testing.T) {
 	r := &record{key: key{"n", "c", "i"}, created: time.Unix(1, 0).UTC()}
 	got, err := decodeRecord(completeRecord(r.encodeIntent(), []byte(`{}`)), CNICacheV1)
