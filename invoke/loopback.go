@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/cnikit/cnikit/types"
 	"github.com/cnikit/cnikit/version"
@@ -16,7 +18,9 @@ import (
 // every container needs first: ADD brings the interface lo of the container's
 // network namespace up and reports its addresses, CHECK says whether it is up, DEL
 // takes it down, and succeeds when the namespace is gone. The interface name of
-// the request is not looked at. It is for [InProcess.Plugins]:
+// the request is not looked at. ADD and DEL refuse the namespace of this program, of
+// which lo is not the container's, unless CNI_NETNS_OVERRIDE is "1" or "true". It is
+// for [InProcess.Plugins]:
 //
 //	exec := &invoke.InProcess{Plugins: map[string]*invoke.Plugin{"loopback": invoke.Loopback()}}
 //
@@ -27,6 +31,12 @@ import (
 func Loopback() *Plugin {
 	return &Plugin{
 		Add: func(_ context.Context, r *Request) (types.Result, error) {
+			if _, err := r.PrevResult(); err != nil {
+				return nil, fmt.Errorf("prevResult: %w", err)
+			}
+			if err := refuseOwn(r); err != nil {
+				return nil, err
+			}
 			var addrs []types.IPNet
 			err := enter(r.Netns, func() (err error) {
 				if err = setLoopback(true); err == nil {
@@ -52,6 +62,9 @@ func Loopback() *Plugin {
 			if r.Netns == "" {
 				return nil
 			}
+			if err := refuseOwn(r); err != nil {
+				return err
+			}
 			err := enter(r.Netns, func() error { return setLoopback(false) })
 			if gone := (*netnsError)(nil); errors.As(err, &gone) && errors.Is(err, fs.ErrNotExist) {
 				return nil
@@ -59,6 +72,16 @@ func Loopback() *Plugin {
 			return err
 		},
 	}
+}
+
+// refuseOwn refuses to change the network namespace of this program, which the
+// program of that name has changed when it refuses it.
+func refuseOwn(r *Request) error {
+	override := lookupEnv(r.Environ, "CNI_NETNS_OVERRIDE")
+	if override == "1" || strings.EqualFold(override, "true") || !isOwnNetNS(r.Netns) {
+		return nil
+	}
+	return types.NewError(types.ErrInvalidNetNS, fmt.Sprintf("network namespace %q is not a container's but this program's own", r.Netns), "")
 }
 
 // enter calls fn in a network namespace and names it in the error, which has the
@@ -81,7 +104,8 @@ type netnsError struct{ err error }
 func (e *netnsError) Error() string { return e.err.Error() }
 func (e *netnsError) Unwrap() error { return e.err }
 
-// loopbackAddrs returns the addresses of lo in the namespace of the thread.
+// loopbackAddrs returns the first address of each family of lo in the namespace of
+// the thread. All of them have to be loopback addresses.
 func loopbackAddrs() ([]types.IPNet, error) {
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
@@ -97,7 +121,10 @@ func loopbackAddrs() ([]types.IPNet, error) {
 		if !ok || !ipnet.IP.IsLoopback() {
 			return nil, fmt.Errorf("interface lo has the address %s, which is not a loopback address", addr)
 		}
-		addrs = append(addrs, types.IPNet(*ipnet))
+		is4 := ipnet.IP.To4() != nil
+		if !slices.ContainsFunc(addrs, func(a types.IPNet) bool { return (a.IP.To4() != nil) == is4 }) {
+			addrs = append(addrs, types.IPNet(*ipnet))
+		}
 	}
 	return addrs, nil
 }

@@ -44,6 +44,14 @@ func inNetNS(path string, fn func() error) error {
 	return fn()
 }
 
+// isOwnNetNS reports whether path is the network namespace of this thread. What
+// cannot be looked at is not.
+func isOwnNetNS(path string) bool {
+	var own, other unix.Stat_t
+	return unix.Stat("/proc/thread-self/ns/net", &own) == nil && unix.Stat(path, &other) == nil &&
+		own.Dev == other.Dev && own.Ino == other.Ino
+}
+
 // setLoopback sets the interface lo of the thread's namespace up or down.
 func setLoopback(up bool) error {
 	// Any socket will do; AF_INET may be compiled out or filtered.

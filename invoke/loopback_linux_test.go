@@ -119,6 +119,9 @@ func TestLoopback(t *testing.T) {
 	assert.Equal(t, `{"cniVersion":"1.0.0","x":1e3}`, string(result))
 
 	require.NoError(t, run("DEL"))
+	chained.Stdin = []byte(`{"cniVersion":"1.0.0","name":"lo","type":"loopback","prevResult":{"cniVersion":"1.0.0","ips":1}}`)
+	_, err = chained.Run(ctx, p)
+	require.ErrorContains(t, err, "prevResult: ")
 	require.ErrorContains(t, run("CHECK"), "interface lo is down")
 	require.NoError(t, run("DEL"))
 	assert.Equal(t, 1, threadsIn(t, netns), "the one that holds it")
@@ -155,6 +158,32 @@ func TestLoopbackNamespaceFaults(t *testing.T) {
 		})
 	}
 	_, err := loopbackCall("DEL", "").Run(t.Context(), p)
+	require.NoError(t, err)
+}
+
+// The program's own namespace, the host's, keeps its lo; the program of that name
+// takes it down.
+func TestLoopbackRefusesOwnNamespace(t *testing.T) {
+	if !sandbox(t) {
+		return
+	}
+	p := &InProcess{Plugins: map[string]*Plugin{"loopback": Loopback()}}
+	own := fmt.Sprintf("/proc/%d/ns/net", os.Getpid())
+	for _, verb := range []string{"ADD", "DEL"} {
+		_, err := loopbackCall(verb, own).Run(t.Context(), p)
+		var failure *PluginError
+		require.ErrorAs(t, err, &failure, verb)
+		assert.Equal(t, types.ErrInvalidNetNS, failure.Code)
+		assert.ErrorContains(t, err, "this program's own")
+	}
+	_, err := loopbackCall("CHECK", own).Run(t.Context(), p)
+	require.ErrorContains(t, err, "interface lo is down")
+
+	overridden := loopbackCall("ADD", own)
+	overridden.Environ = append(overridden.Environ, "CNI_NETNS_OVERRIDE=TRUE")
+	_, err = overridden.Run(t.Context(), p)
+	require.NoError(t, err)
+	_, err = loopbackCall("CHECK", own).Run(t.Context(), p)
 	require.NoError(t, err)
 }
 
