@@ -72,8 +72,8 @@ func CheckResult(reply []byte, cniVersion string) ([]byte, error) {
 // ConvertResult returns a result in version cniVersion. A result that has it
 // already comes back as it is; any other is decoded, converted by the
 // specification's data types and encoded again, which costs it the fields they do
-// not know. It fails when the versions are unknown or the older one cannot hold
-// the result.
+// not know. It fails when the versions are unknown, when the older one cannot hold
+// the result, and with a [*ResultError] for what [CheckResult] would refuse.
 func ConvertResult(result []byte, cniVersion string) ([]byte, error) {
 	want, ok := knownVersion(cniVersion)
 	if !ok {
@@ -85,6 +85,14 @@ func ConvertResult(result []byte, cniVersion string) ([]byte, error) {
 	}
 	if decoded.Version() == want {
 		return result, nil
+	}
+	// The data types convert without a look at a pointer.
+	object, err := rawjson.ParseObject(result)
+	if err != nil {
+		return nil, notResult(result, err)
+	}
+	if err := checkShape(object, decoded.Version()); err != nil {
+		return nil, err
 	}
 	converted, err := decoded.GetAsVersion(want)
 	if err != nil {

@@ -125,3 +125,23 @@ func TestConvertResult(t *testing.T) {
 	_, err = invoke.ConvertResult([]byte(`{`), "1.0.0")
 	assert.ErrorContains(t, err, "decoding version from network config: unexpected end of JSON input")
 }
+
+// What cannot be read without a nil pointer is not converted, whoever asks.
+func TestConvertResultRefuses(t *testing.T) {
+	for _, c := range []struct{ result, version, pointer string }{
+		{`{"cniVersion":"1.0.0","interfaces":[null]}`, "0.4.0", "/interfaces/0"},
+		{`{"cniVersion":"1.0.0","ips":[null]}`, "0.4.0", "/ips/0"},
+		{`{"cniVersion":"1.0.0","ips":[{}]}`, "0.2.0", "/ips/0/address"},
+		{`{"cniVersion":"1.1.0","routes":[null]}`, "1.0.0", "/routes/0"},
+		{`{"cniVersion":"0.4.0","interfaces":[null]}`, "1.0.0", "/interfaces/0"},
+		{`{"cniVersion":"0.4.0","routes":[null]}`, "0.2.0", "/routes/0"},
+		{`{"cniVersion":"0.2.0","ip4":{}}`, "1.0.0", "/ip4/ip"},
+		{`{"ip4":{"ip":"10.0.0.2/24","routes":[null]}}`, "1.0.0", "/ip4/routes/0"},
+		{`null`, "1.0.0", ""},
+	} {
+		_, err := invoke.ConvertResult([]byte(c.result), c.version)
+		var refused *invoke.ResultError
+		require.ErrorAs(t, err, &refused, c.result)
+		assert.Equal(t, c.pointer, refused.Pointer, c.result)
+	}
+}

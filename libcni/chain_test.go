@@ -85,6 +85,29 @@ func TestCheckForwardDelReverseWithTheRecordedResult_R38_R40_R19(t *testing.T) {
 	}
 }
 
+// A version of two numbers: results write it with three, and CHECK and DEL get them
+// all the same.
+func TestVersionOfTwoNumbers_R19(t *testing.T) {
+	for short, long := range map[string]string{"0.4": "0.4.0", "1.0": "1.0.0", "1.1": "1.1.0"} {
+		f := newFixture(t, Options{})
+		list := list3(t, fmt.Sprintf(`"cniVersion":%q,`, short))
+		_, err := f.AddNetworkList(t.Context(), list, f.rt)
+		require.NoError(t, err)
+		result, err := f.GetNetworkListCachedResult(list, f.rt)
+		require.NoError(t, err)
+		assert.Equal(t, long, result.Version())
+		f.fake.take()
+		require.NoError(t, f.CheckNetworkList(t.Context(), list, f.rt))
+		require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+		runs := f.fake.take()
+		require.Len(t, runs, 6)
+		for _, r := range runs {
+			assert.Contains(t, r.stdin, fmt.Sprintf(`{"cniVersion":%q,`, short), "as it is written")
+			assert.JSONEq(t, fmt.Sprintf(`{"cniVersion":%q}`, long), r.prev(), r.command)
+		}
+	}
+}
+
 func TestMissingBinary_R34(t *testing.T) {
 	f := newFixture(t, Options{})
 	f.fake.missing = []string{"two"}

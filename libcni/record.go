@@ -47,20 +47,32 @@ func (r *record) resultAs(cniVersion string) ([]byte, error) {
 		return nil, &tornError{err}
 	}
 	m, _ := o.Get("cniVersion")
-	if v, _ := rawjson.String(m.Value); v != "" && v == cniVersion {
+	if v, _ := rawjson.String(m.Value); v != "" && sameVersion(v, cniVersion) {
 		return invoke.CheckResult(r.result, cniVersion)
 	}
 	result, err := invoke.DecodeResult(r.result)
 	if err != nil {
 		return nil, err
 	}
-	if cniVersion == "" {
-		cniVersion = "0.1.0"
+	// Others write results here too, and conversion follows every pointer.
+	prev, err := invoke.CheckResult(r.result, result.Version())
+	if err != nil {
+		return nil, err
 	}
-	if result, err = result.GetAsVersion(cniVersion); err != nil {
+	if prev, err = invoke.ConvertResult(prev, cniVersion); err != nil {
 		return nil, fmt.Errorf("failed to convert cached result to config version %q: %w", cniVersion, err)
 	}
-	return json.Marshal(result)
+	return prev, nil
+}
+
+// sameVersion reports whether a result of version v is what a configuration of
+// that version asks for: results write "1.1.0" where configurations may say "1.1".
+func sameVersion(v, cniVersion string) bool {
+	if v == cniVersion {
+		return true
+	}
+	order, err := version.Compare(v, cniVersion)
+	return err == nil && order == 0
 }
 
 // runtimeConf is the RuntimeConf that the attachment was made with. Capability

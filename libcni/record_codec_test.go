@@ -131,10 +131,14 @@ func TestPrevResult(t *testing.T) {
 	for _, c := range []struct{ name, result, version, want, err string }{
 		{"same version, byte for byte", `{ "cniVersion":"1.0.0","x":1e400 }`, "1.0.0", `{ "cniVersion":"1.0.0","x":1e400 }`, ""},
 		{"another version", `{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.0.0.2/24"}]}`, "1.0.0", `{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`, ""},
-		{"no version is 0.1.0", `{"ip4":{"ip":"10.0.0.2/24"}}`, "", `{"cniVersion":"0.1.0","ip4":{"ip":"10.0.0.2/24"},"dns":{}}`, ""},
+		{"no version is 0.1.0", `{"ip4":{"ip":"10.0.0.2/24"}}`, "", `{"cniVersion":"0.1.0","ip4":{"ip":"10.0.0.2/24"}}`, ""},
+		{"same version, shortly written", `{"cniVersion":"1.1.0", "x":1e400}`, "1.1", `{"cniVersion":"1.1.0", "x":1e400}`, ""},
 		{"unknown version", `{"cniVersion":"0.4567.0"}`, "1.0.0", "", `unsupported CNI result version "0.4567.0"`},
 		{"cannot be converted", `{"cniVersion":"1.0.0"}`, "9.9.9", "", `failed to convert cached result to config version "9.9.9": `},
 		{"null where none may be", `{"cniVersion":"1.0.0","ips":[null]}`, "1.0.0", "", "/ips/0"},
+		{"null interface in another version", `{"cniVersion":"0.4.0","interfaces":[null]}`, "1.0.0", "", "/interfaces/0"},
+		{"null address in another version", `{"cniVersion":"1.0.0","ips":[null]}`, "0.4.0", "", "/ips/0"},
+		{"null route in another version", `{"cniVersion":"0.4.0","routes":[null]}`, "0.2.0", "", "/routes/0"},
 		{"none", "", "1.0.0", "", "record has no result"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -167,12 +171,17 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add([]byte(`{"kind":"cniCacheV1","containerId":"c","ifName":"i","networkName":"n","config":"e30=","cniArgs":[["a","b"]],"result":{},"cnikit":{"created":"x"}}`))
 	f.Add([]byte(`{"cniVersion":"0.4.0"}`))
 	f.Add([]byte(`{"kind":null}`))
+	for _, v := range []string{"0.4.0", "1.0.0"} {
+		f.Add([]byte(`{"cniVersion":"` + v + `","interfaces":[null],"ips":[null],"routes":[null]}`))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := decodeRecord(bytes.Clone(data), CNICacheV1)
 		if err != nil {
 			return
 		}
-		_, _ = r.prevResult("1.1.0")
+		for _, v := range []string{"", "0.4.0", "1.1", "1.1.0"} {
+			_, _ = r.prevResult(v)
+		}
 		if r.bare {
 			require.Equal(t, key{}, r.key)
 			return

@@ -30,6 +30,9 @@ func TestDamagedRecordAndTheVerbs(t *testing.T) {
 		{"result of no version", func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, []byte(`{"cniVersion":"0.4567.0"}`), 0o600))
 		}, `unsupported CNI result version "0.4567.0"`},
+		{"null in a result of another version", func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, []byte(`{"cniVersion":"0.4.0","interfaces":[null]}`), 0o600))
+		}, "/interfaces/0: JSON value is null, not an object"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var warned []error
