@@ -32,7 +32,7 @@ func builtPlugins(t *testing.T) string {
 	return dir
 }
 
-// buildPlugins brings the plugins of internal/testplugins and our own flannel up to
+// buildPlugins brings the plugins of internal/testplugins and examples/flannel up to
 // date in a directory that outlives the run, so that only the first build takes its time.
 var buildPlugins = sync.OnceValues(func() (string, error) {
 	cache, err := os.UserCacheDir()
@@ -54,7 +54,7 @@ var buildPlugins = sync.OnceValues(func() (string, error) {
 	}
 	for _, build := range []*exec.Cmd{
 		exec.Command("go", "-C", "../testplugins", "build", "-o", dir+"/", "tool"),
-		exec.Command("go", "build", "-o", dir+"/", "./flannel"),
+		exec.Command("go", "build", "-o", dir+"/", "github.com/cnikit/cnikit/examples/flannel"),
 	} {
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
