@@ -30,12 +30,19 @@ func BenchmarkStore(b *testing.B) {
 	result := []byte(`{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"/run/netns/c1"}],"ips":[{"address":"10.0.0.2/24","interface":0}],"dns":{}}`)
 	for place, dir := range benchDirs(b) {
 		for _, noSync := range []bool{false, true} {
-			s := &store{dir: dir, noSync: noSync}
+			s := &store{dir: filepath.Join(dir, fmt.Sprint(noSync)), noSync: noSync}
 			sync := map[bool]string{false: "sync", true: "nosync"}[noSync]
+			n := 0
+			next := func() *record { // each ADD is of another attachment, as a rule
+				r := sampleRecord()
+				n++
+				r.container = fmt.Sprintf("c%08d", n)
+				return r
+			}
 			b.Run(place+"/"+sync+"/intent", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					in, err := s.begin(sampleRecord())
+					in, err := s.begin(next())
 					require.NoError(b, err)
 					require.NoError(b, in.commit(result))
 				}
@@ -43,7 +50,7 @@ func BenchmarkStore(b *testing.B) {
 			b.Run(place+"/"+sync+"/record-only", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					r := sampleRecord()
+					r := next()
 					in := &intent{store: s, key: r.key, data: r.encodeIntent()}
 					require.NoError(b, in.openRecord())
 					require.NoError(b, in.commit(result))
