@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
 )
@@ -41,6 +42,7 @@ func InjectConf(original *PluginConfig, newValues map[string]interface{}) (*Plug
 }
 
 // ConfListFromConf returns a list with the one plugin, of its name and version.
+// The error is a [*ConfError] about the plugin's bytes where those are to blame.
 //
 // Deprecated: write lists. [LoadNetworkConf] reads single configurations too.
 func ConfListFromConf(original *PluginConfig) (*NetworkConfigList, error) {
@@ -52,9 +54,19 @@ func ConfListFromConf(original *PluginConfig) (*NetworkConfigList, error) {
 		return nil, err
 	}
 	plugin := rawjson.AppendSorted([]byte{'['}, o, false)
-	return NetworkConfFromBytes(rawjson.Splice(nil, nil, nil,
+	list, err := NetworkConfFromBytes(rawjson.Splice(nil, nil, nil,
 		rawjson.Field{Key: "cniVersion", Value: rawjson.AppendString(nil, original.Network.CNIVersion)},
 		rawjson.Field{Key: "name", Value: rawjson.AppendString(nil, original.Network.Name)},
 		rawjson.Field{Key: "plugins", Value: append(plugin, ']')},
 	))
+	var conf *ConfError
+	if errors.As(err, &conf) {
+		conf.Line, conf.Column = 0, 0 // of bytes that nobody has seen
+		for _, m := range o {
+			if m.Folds(strings.TrimPrefix(conf.Pointer, "/")) {
+				conf.Line, conf.Column = rawjson.Position(original.Bytes, m.Offset)
+			}
+		}
+	}
+	return list, err
 }

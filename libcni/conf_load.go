@@ -31,7 +31,8 @@ func (e NoConfigsFoundError) Error() string {
 // the network of another: its error is returned only if there is no match.
 //
 // Errors: [NoConfigsFoundError] for a directory without files, [NotFoundError]
-// for one without the network, [*ConfError] for the first bad file.
+// for one without the network, [*ConfError] for the first bad file; an
+// *fs.PathError for a directory that cannot be read.
 func LoadNetworkConf(dir, name string) (*NetworkConfigList, error) {
 	files, err := ConfFiles(dir, []string{".conflist"})
 	if err != nil {
@@ -51,18 +52,30 @@ func LoadNetworkConf(dir, name string) (*NetworkConfigList, error) {
 			bad = err
 		}
 	}
-	single, err := LoadConf(dir, name)
-	if err == nil {
-		return ConfListFromConf(single)
+	singles, err := ConfFiles(dir, []string{".conf", ".json"})
+	if err != nil {
+		return nil, err
 	}
-	var none NoConfigsFoundError
+	for _, file := range singles {
+		conf, err := ConfFromFile(file)
+		if err == nil && conf.Network.Name == name {
+			list, err := ConfListFromConf(conf)
+			if err != nil {
+				return nil, inFile(file, err)
+			}
+			return list, nil
+		}
+		if bad == nil {
+			bad = err
+		}
+	}
 	switch {
 	case bad != nil:
 		return nil, bad
-	case len(files) > 0 && errors.As(err, &none):
-		return nil, NotFoundError{Dir: dir, Name: name}
+	case len(files)+len(singles) == 0:
+		return nil, NoConfigsFoundError{Dir: dir}
 	}
-	return nil, err
+	return nil, NotFoundError{Dir: dir, Name: name}
 }
 
 // LoadConfList is [LoadNetworkConf].

@@ -198,6 +198,32 @@ func TestLoadNetworkConf(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "single 0.3.1 [c]", fmt.Sprint(list.Name, " ", list.CNIVersion, " ", pluginTypes(list)))
 	})
+	t.Run("nor does one among the single configurations", func(t *testing.T) {
+		bad := filepath.Join(dir, "45-bad.conf")
+		write(t, bad, `{"name":"single"`)
+		defer os.Remove(bad)
+		list, err := LoadNetworkConf(dir, "single")
+		require.NoError(t, err)
+		assert.Equal(t, []string{"c"}, pluginTypes(list))
+		_, err = LoadConf(dir, "single")
+		var conf *ConfError
+		require.ErrorAs(t, err, &conf, "LoadConf stops there, as upstream's does")
+		assert.Equal(t, bad, conf.File)
+	})
+	t.Run("a single configuration that makes no list names its file", func(t *testing.T) {
+		bad := filepath.Join(dir, "46-odd.conf")
+		write(t, bad, "{\n  \"type\": \"c\",\n  \"name\": \"a/b\"\n}")
+		defer os.Remove(bad)
+		_, err := LoadNetworkConf(dir, "a/b")
+		var conf *ConfError
+		require.ErrorAs(t, err, &conf)
+		assert.Equal(t, bad+":3:11 (/name)", conf.Place(), "where it stands in the file")
+		set, err := LoadDir(dir)
+		require.NoError(t, err)
+		_, err = set.Get("a/b")
+		require.ErrorAs(t, err, &conf)
+		assert.Equal(t, bad+":3:11 (/name)", conf.Place())
+	})
 	t.Run("the network itself is broken", func(t *testing.T) {
 		_, err := LoadNetworkConf(dir, "broken")
 		var conf *ConfError
