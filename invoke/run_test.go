@@ -157,3 +157,37 @@ func TestExecPluginWithoutResultIgnoresOutput(t *testing.T) {
 		assert.NoError(t, err, reply)
 	}
 }
+
+func TestResultThatIsPassedOn(t *testing.T) {
+	const result = `{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`
+	call := newCall()
+	call.PrevResult = []byte(result)
+	got, err := call.Result(context.Background(), &fakeExec{reply: "\n" + result + "\n"}, "1.0.0")
+	require.NoError(t, err)
+	assert.Equal(t, result, string(got))
+
+	_, err = call.Result(context.Background(), &fakeExec{reply: result[:len(result)-1] + `,"ips":[{}]}`}, "1.0.0")
+	assert.ErrorContains(t, err, "/ips/0/address: missing", "another one is checked")
+	got, err = call.Result(context.Background(), &fakeExec{reply: `{"cniVersion":"1.0.0"}`}, "1.0.0")
+	require.NoError(t, err)
+	assert.Equal(t, `{"cniVersion":"1.0.0"}`, string(got))
+}
+
+func BenchmarkResult(b *testing.B) {
+	const result = `{"cniVersion":"1.0.0",
+  "interfaces":[{"name":"cni0","mac":"ba:1c:0f:4e:24:91"},{"name":"eth0","mac":"0a:58:0a:58:00:05","sandbox":"/run/netns/cni-2c7a"}],
+  "ips":[{"interface":1,"address":"10.88.0.5/16","gateway":"10.88.0.1"},{"interface":1,"address":"fd00:10:88::5/64","gateway":"fd00:10:88::1"}],
+  "routes":[{"dst":"0.0.0.0/0"},{"dst":"::/0"}],"dns":{}}`
+	for name, prev := range map[string][]byte{"new": nil, "passed on": []byte(result)} {
+		b.Run(name, func(b *testing.B) {
+			call, exec := newCall(), &fakeExec{reply: result}
+			call.PrevResult = prev
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := call.Result(b.Context(), exec, "1.0.0"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
