@@ -2,7 +2,6 @@ package libcni
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -34,6 +33,9 @@ func (c *CNIConfig) AddNetworkList(ctx context.Context, list *NetworkConfigList,
 // describe gives an error about the arguments of ADD the words that upstream's
 // has, where the list has a plugin to describe.
 func (l *NetworkConfigList) describe(err error) error {
+	if err == nil {
+		return nil
+	}
 	var r *RequestError
 	if errors.As(err, &r) && l != nil && len(l.Plugins) > 0 && l.Plugins[0] != nil && l.Plugins[0].Network != nil {
 		r.description = verbAdd.describe(l.Plugins[0].Network)
@@ -59,7 +61,7 @@ func (c *CNIConfig) add(ctx context.Context, n *network, rt *RuntimeConf) (types
 	if err != nil {
 		return nil, err
 	}
-	intent, err := c.begin(n, rt)
+	intent, err := c.begin(n, rt, objectOf(ch.args))
 	if err != nil {
 		return nil, n.in("ADD", rt, err)
 	}
@@ -78,7 +80,7 @@ func (c *CNIConfig) add(ctx context.Context, n *network, rt *RuntimeConf) (types
 }
 
 // begin states the intent to attach, on disk.
-func (c *CNIConfig) begin(n *network, rt *RuntimeConf) (*intent, error) {
+func (c *CNIConfig) begin(n *network, rt *RuntimeConf, capabilityArgs []byte) (*intent, error) {
 	s := c.store(rt)
 	if c.opts.RefuseSecondAdd {
 		record, err := s.read(n.key(rt))
@@ -88,14 +90,6 @@ func (c *CNIConfig) begin(n *network, rt *RuntimeConf) (*intent, error) {
 		if err != nil {
 			return nil, &RequestError{Field: "attachment", Err: err}
 		}
-	}
-	var capabilityArgs json.RawMessage
-	if len(rt.CapabilityArgs) > 0 {
-		raw, err := json.Marshal(rt.CapabilityArgs)
-		if err != nil {
-			return nil, &RequestError{Field: "capabilityArgs", Err: err}
-		}
-		capabilityArgs = raw
 	}
 	in, err := s.begin(&record{
 		key: n.key(rt), netns: rt.NetNS, args: rt.Args, capabilityArgs: capabilityArgs, config: n.config(),

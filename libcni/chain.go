@@ -79,7 +79,7 @@ func (c *CNIConfig) chain(v verb, n *network, rt *RuntimeConf) (*chain, error) {
 		capabilityArgs = rt.CapabilityArgs
 		args.ContainerID, args.NetNS, args.IfName, args.PluginArgs = rt.ContainerID, rt.NetNS, rt.IfName, rt.Args
 	}
-	requests, err := newRequests(n, capabilityArgs)
+	requests, err := newRequests(n, capabilityArgs, v.result)
 	if err != nil {
 		return nil, n.in(v.command, rt, err)
 	}
@@ -146,6 +146,7 @@ func (ch *chain) step(ctx context.Context, i int, prev []byte) ([]byte, error) {
 		return nil, err
 	}
 	if ch.result {
+		call.PrevResult = prev
 		return call.Result(ctx, ch.exec, ch.network.version)
 	}
 	return call.Run(ctx, ch.exec)

@@ -278,7 +278,7 @@ func (n *network) isConfig(o rawjson.Object) bool {
 	if err != nil || len(elements) != len(n.plugins) {
 		return false
 	}
-	var parsed, source rawjson.Object
+	parsed, source := make(rawjson.Object, 0, 16), make(rawjson.Object, 0, 16)
 	for i, e := range elements {
 		parsed, err = rawjson.ParseObjectInto(parsed, n.plugins[i].Bytes)
 		if err != nil || !saysString(parsed, "type", n.plugins[i].Network.Type) || !n.plugins[i].saysCapabilities(parsed) {

@@ -24,13 +24,15 @@ type requests struct {
 	filePrev      bool            // pass on the configuration's own prevResult if there is no other
 
 	// Reused from one plugin to the next; no request refers to them.
-	members rawjson.Object
-	set     []rawjson.Field
+	members   rawjson.Object
+	set       []rawjson.Field
+	delivered []rawjson.Field
 }
 
 // newRequests prepares the requests of a network: what all plugins get is
-// turned to JSON once.
-func newRequests(n *network, args map[string]interface{}) (*requests, error) {
+// turned to JSON once. With undeclared, so are the arguments that no plugin
+// declares: a record has them too.
+func newRequests(n *network, args map[string]interface{}, undeclared bool) (*requests, error) {
 	r := &requests{
 		name:    rawjson.AppendString(nil, n.name),
 		version: rawjson.AppendString(nil, n.version),
@@ -38,7 +40,7 @@ func newRequests(n *network, args map[string]interface{}) (*requests, error) {
 		set:     make([]rawjson.Field, 0, 8),
 	}
 	for name, arg := range args {
-		if !n.declares(name) {
+		if !undeclared && !n.declares(name) {
 			continue
 		}
 		raw, err := json.Marshal(arg)
@@ -105,24 +107,26 @@ func isRuntimeMember(m rawjson.Member) bool {
 // runtimeConfig is the capability arguments that the plugin declares and the
 // runtime has; nil if there are none, and then the file's own object stays.
 func (r *requests) runtimeConfig(p *PluginConfig) []byte {
-	var out []byte
+	delivered := r.delivered[:0]
 	for _, f := range r.args {
-		if !p.Network.Capabilities[f.Key] {
-			continue
+		if p.Network.Capabilities[f.Key] {
+			delivered = append(delivered, f)
 		}
-		if out == nil {
-			out = make([]byte, 0, len(f.Key)+len(f.Value)+64)
-			out = append(out, '{')
-		} else {
-			out = append(out, ',')
-		}
-		out = rawjson.AppendString(out, f.Key)
-		out = append(append(out, ':'), f.Value...)
 	}
-	if out == nil {
+	r.delivered = delivered
+	return objectOf(delivered)
+}
+
+// objectOf returns the fields as an object; nil if there are none.
+func objectOf(fields []rawjson.Field) []byte {
+	if len(fields) == 0 {
 		return nil
 	}
-	return append(out, '}')
+	size := len(`{}`)
+	for _, f := range fields {
+		size += len(f.Key) + len(f.Value) + len(`"":,`)
+	}
+	return rawjson.Splice(make([]byte, 0, size), nil, nil, fields...)
 }
 
 // declares reports whether a plugin of the network takes that capability's

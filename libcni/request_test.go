@@ -27,7 +27,7 @@ func requestFor(conf []byte, a asked) (string, error) {
 	if parsed, err := NetworkPluginConfFromBytes(conf); err == nil {
 		plugin = parsed
 	}
-	r, err := newRequests(&network{name: "net", version: "1.0.0", plugins: []*PluginConfig{plugin}}, a.args)
+	r, err := newRequests(&network{name: "net", version: "1.0.0", plugins: []*PluginConfig{plugin}}, a.args, false)
 	if err != nil {
 		return "", err
 	}
