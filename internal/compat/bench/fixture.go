@@ -69,10 +69,25 @@ func container(i int) *attachment {
 		ContainerID: id, NetNS: "/run/netns/cni-" + id[48:], IfName: "eth0",
 		Args: [][2]string{{"IgnoreUnknown", "1"}, {"K8S_POD_NAMESPACE", "default"}, {"K8S_POD_NAME", "web-0"}, {"K8S_POD_INFRA_CONTAINER_ID", id}},
 		Capabilities: map[string]any{
-			"portMappings": []map[string]any{{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": ""}},
-			"bandwidth":    map[string]any{"ingressRate": 1000000, "ingressBurst": 2000000},
+			"portMappings": []portMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}},
+			"bandwidth":    bandwidth{IngressRate: 1000000, IngressBurst: 2000000},
 		},
 	}
+}
+
+// portMapping and bandwidth are what go-cni passes.
+type portMapping struct {
+	HostPort      int32  `json:"hostPort"`
+	ContainerPort int32  `json:"containerPort"`
+	Protocol      string `json:"protocol"`
+	HostIP        string `json:"hostIP"`
+}
+
+type bandwidth struct {
+	IngressRate  uint64 `json:"ingressRate"`
+	IngressBurst uint64 `json:"ingressBurst"`
+	EgressRate   uint64 `json:"egressRate"`
+	EgressBurst  uint64 `json:"egressBurst"`
 }
 
 func containers(n int) []*attachment {

@@ -10,7 +10,7 @@ func Rows() []*Row {
 			rows = append(rows, &Row{fmt.Sprintf("%s, %d plugins", name, plugins), least[i], aim[i], allocs[i], setup(plugins)})
 		}
 	}
-	verb("ADD", addRow, [3]float64{2.5, 5, 8}, [3]float64{3.5, 8, 12}, [3]float64{220, 255, 320})
+	verb("ADD", addRow, [3]float64{2.5, 5, 8}, [3]float64{3.5, 8, 12}, [3]float64{145, 156, 180})
 	verb("CHECK", checkRow, [3]float64{6, 10, 15}, [3]float64{10, 18, 30}, [3]float64{})
 	verb("DEL", delRow, [3]float64{4, 8, 12}, [3]float64{6, 12, 20}, [3]float64{})
 	return append(rows,
