@@ -8,7 +8,8 @@ import (
 )
 
 // A Measurement is what a row's operation costs: upstream and here. Ratio is how
-// many times as fast it is here.
+// many times as fast it is here. Time is that of the calling thread on a
+// processor or, where other threads and processes do the work, on the wall.
 type Measurement struct {
 	Time   [2]time.Duration
 	Allocs [2]float64
@@ -71,13 +72,19 @@ func (o *op) slice(n int) (cost, error) {
 	goruntime.GC() // what others left is not this slice's
 	var before, after goruntime.MemStats
 	goruntime.ReadMemStats(&before)
-	start := time.Now()
+	clock := threadTime
+	if o.wall {
+		clock = wallTime
+	}
+	goruntime.LockOSThread()
+	defer goruntime.UnlockOSThread()
+	start := clock()
 	for i := range n {
 		if _, err := o.run(i); err != nil {
 			return cost{}, err
 		}
 	}
-	took := time.Since(start)
+	took := clock() - start
 	goruntime.ReadMemStats(&after)
 	one := float64(max(n*o.each, n))
 	return cost{
@@ -101,6 +108,10 @@ func (o *op) calibrate(slice time.Duration) (int, error) {
 		}
 	}
 }
+
+var began = time.Now()
+
+func wallTime() time.Duration { return time.Since(began) }
 
 func median[T time.Duration | float64](values []T) T {
 	values = slices.Sorted(slices.Values(values))

@@ -82,7 +82,7 @@ func processRow(language string) func(*Bench, string, library) (*op, error) {
 		}
 		path, stdin, environ := filepath.Join(dir, "bridge"), conflist(networkName, 1), append(os.Environ(), "CNI_COMMAND=ADD")
 		run := lib.RawExec()
-		return &op{run: func(int) (any, error) {
+		return &op{wall: true, run: func(int) (any, error) {
 			out, err := run.ExecPlugin(context.Background(), path, stdin, environ)
 			return string(out), err
 		}}, nil
@@ -102,7 +102,7 @@ func burstRow(callers, limit int) func(*Bench, string, library) (*op, error) {
 			return nil, err
 		}
 		r, all := lib.Runtime(dir, []string{bin}, nil, limit), containers(callers)
-		return &op{each: callers, run: func(int) (any, error) {
+		return &op{each: callers, wall: true, run: func(int) (any, error) {
 			results, errs := make([]any, callers), make([]error, callers)
 			var wg sync.WaitGroup
 			for i := range callers {
