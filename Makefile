@@ -10,7 +10,7 @@ BENCHTIME ?= 1x
 SYSTEMS   ?= windows/amd64 darwin/arm64 freebsd/amd64 linux/386
 
 # The nested modules, those whose code is held to the same rules.
-NESTED := $(patsubst %/go.mod,%,$(filter-out internal/tools/%,$(wildcard internal/*/go.mod)))
+NESTED := $(patsubst %/go.mod,%,$(filter-out internal/tools/%,$(wildcard internal/*/go.mod examples/*/go.mod)))
 MODULES := . $(NESTED)
 
 say = @printf '\n== %s\n' "$(1)"
@@ -62,6 +62,7 @@ cross: ## code and tests compile for the other systems
 compat: ## upstream's and go-cni's own suites, and the differential tests, against this code
 	$(call say,compatibility suites)
 	$(GO) -C internal/compat test ./...
+	$(GO) -C examples/migrate test ./...
 
 .PHONY: e2e
 e2e: ## real plugins in namespaces of their own (Linux; iproute2, iptables, nftables)
