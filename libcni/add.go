@@ -74,7 +74,7 @@ func (c *CNIConfig) add(ctx context.Context, n *network, rt *RuntimeConf) (types
 		return nil, c.undo(ctx, n, rt, reply, intent, err)
 	}
 	if err := intent.commit(reply); err != nil {
-		return result, fmt.Errorf("failed to set network %q cached result: %w", n.name, err)
+		return result, &described{fmt.Sprintf("failed to set network %q cached result", n.name), err}
 	}
 	return result, nil
 }
@@ -95,7 +95,7 @@ func (c *CNIConfig) begin(n *network, rt *RuntimeConf, capabilityArgs []byte) (*
 		key: n.key(rt), netns: rt.NetNS, args: rt.Args, capabilityArgs: capabilityArgs, config: n.config(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("failed to set network %q cached result: %w", n.name, err)
+		return nil, &described{fmt.Sprintf("failed to set network %q cached result", n.name), err}
 	}
 	return in, nil
 }

@@ -106,7 +106,7 @@ func (c *CNIConfig) Pending(match AttachmentKey) ([]*PendingAttachment, error) {
 	slices.SortFunc(pending, func(a, b *PendingAttachment) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Path, b.Path))
 	})
-	return pending, errors.Join(errs...)
+	return pending, join(errs...)
 }
 
 // readPending reads an intent without waiting for its lock; nil if it is gone.
@@ -198,7 +198,7 @@ func (s *store) records(match AttachmentKey) ([]*record, error) {
 			records = append(records, r)
 		}
 	}
-	return records, errors.Join(errs...)
+	return records, join(errs...)
 }
 
 // readListed is readRecord for a file that nobody asked for by its key.

@@ -120,7 +120,7 @@ func readRecord(d *atomicfile.Dir, name string) (*record, error) {
 // remove removes what is known of an attachment, after a successful DEL: the
 // record, whole or damaged, and the intents that no living ADD holds.
 func (s *store) remove(k key) error {
-	return errors.Join(s.removeRecord(k), s.removeIntents(k))
+	return join(s.removeRecord(k), s.removeIntents(k))
 }
 
 func (s *store) removeRecord(k key) error {
@@ -136,7 +136,7 @@ func (s *store) removeRecord(k key) error {
 	if r, _ := readRecord(d, k.file()); r != nil && !r.bare && r.key != k && r.owns(k.file()) {
 		return err
 	}
-	return errors.Join(err, recordError(d.Path(k.file()), d.Remove(k.file())))
+	return join(err, recordError(d.Path(k.file()), d.Remove(k.file())))
 }
 
 // begin states that an attachment is about to be made. When it returns, the

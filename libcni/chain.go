@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -131,7 +132,7 @@ func (ch *chain) run(ctx context.Context, prev []byte) ([]byte, error) {
 			prev = reply
 		}
 	}
-	return prev, errors.Join(errs...)
+	return prev, join(errs...)
 }
 
 // step runs the plugin at index i.
@@ -226,10 +227,7 @@ func (e *chainError) As(target any) bool {
 }
 
 func (e *chainError) Format(s fmt.State, verb rune) {
-	if verb == 'q' {
-		_, _ = fmt.Fprintf(s, "%q", e.Error())
-		return
-	}
-	_, _ = fmt.Fprintf(s, "%s: ", e.description)
-	e.plugin.Format(s, verb)
+	formatDescribed(s, verb, e, e.description, e.plugin)
 }
+
+func (e *chainError) LogValue() slog.Value { return logDescribed(e, e.plugin) }

@@ -3,7 +3,6 @@ package libcni
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"github.com/cnikit/cnikit/internal/atomicfile"
 )
@@ -99,7 +98,7 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 		errs = append(errs, recordError(l.path, l.file.Remove()))
 	}
 	found = nil
-	if err := errors.Join(errs...); err != nil {
+	if err := join(errs...); err != nil {
 		u.warn(ctx, err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package libcni
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -54,8 +53,8 @@ func (c *CNIConfig) DelContainer(ctx context.Context, containerID string) error 
 	}
 	for _, k := range keys {
 		if err := u.attachment(ctx, k); err != nil {
-			errs = append(errs, fmt.Errorf("attachment to network %s as %s: %w", k.network, k.ifname, err))
+			errs = append(errs, &described{fmt.Sprintf("attachment to network %s as %s", k.network, k.ifname), err})
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }

@@ -41,7 +41,7 @@ func (c *CNIConfig) GCNetworkList(ctx context.Context, list *NetworkConfigList, 
 	case ok:
 		errs = append(errs, c.gcPlugins(ctx, n, args.ValidAttachments))
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // gcAttachments runs DEL for the stale attachments of the network.
@@ -75,7 +75,7 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 			return append(errs, err)
 		}
 		if err := u.attachment(ctx, k); err != nil {
-			errs = append(errs, fmt.Errorf("failed to delete stale attachment %s %s: %w", k.container, k.ifname, err))
+			errs = append(errs, &described{fmt.Sprintf("failed to delete stale attachment %s %s", k.container, k.ifname), err})
 		}
 	}
 	return errs
@@ -113,7 +113,7 @@ func (s *store) staleRecords(network string, live map[key]bool) ([]key, error) {
 			stale = append(stale, r.key)
 		}
 	}
-	return stale, errors.Join(errs...)
+	return stale, join(errs...)
 }
 
 // isLive reports whether a record is a live attachment's by its name alone, which

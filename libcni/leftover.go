@@ -33,7 +33,7 @@ func lockIntents(d *atomicfile.Dir, names []string, k key) (files []*atomicfile.
 			errs = append(errs, recordError(d.Path(name), err))
 		}
 	}
-	return files, busy, errors.Join(errs...)
+	return files, busy, join(errs...)
 }
 
 // leftovers is lockIntents with what the intents say. One that cannot be read has
@@ -77,7 +77,7 @@ func (s *store) removeIntents(k key) error {
 	names, err := d.Names()
 	errs := []error{recordError(s.pendingPath(), err)}
 	files, _, err := lockIntents(d, names, k)
-	return errors.Join(append(errs, err, removeAll(files))...)
+	return join(append(errs, err, removeAll(files))...)
 }
 
 func removeAll(files []*atomicfile.File) error {
@@ -85,7 +85,7 @@ func removeAll(files []*atomicfile.File) error {
 	for _, f := range files {
 		errs = append(errs, recordError(f.Path(), f.Remove()))
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // staleAge is how old an unfinished file is at least before it is cleaned away.

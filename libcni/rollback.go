@@ -2,8 +2,6 @@ package libcni
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -25,7 +23,7 @@ func (c *CNIConfig) rollback(ctx context.Context, n *network, rt *RuntimeConf, l
 	}
 	if err != nil {
 		in.abandon()
-		return errors.Join(cause, fmt.Errorf("not rolled back: %w", err))
+		return join(cause, &described{"not rolled back", err})
 	}
 	timeout := c.opts.RollbackTimeout
 	if timeout <= 0 {
@@ -40,7 +38,7 @@ func (c *CNIConfig) rollback(ctx context.Context, n *network, rt *RuntimeConf, l
 	thorough.opts.ContinueOnDelError = true
 	if err := thorough.delPlugins(ctx, n, rt, last); err != nil {
 		in.abandon()
-		return errors.Join(cause, fmt.Errorf("rollback: %w", err))
+		return join(cause, &described{"rollback", err})
 	}
 	in.forget()
 	return cause

@@ -2,10 +2,9 @@ package libcni
 
 import (
 	"context"
-
 	"fmt"
+	"io"
 	"slices"
-	"strings"
 
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/version"
@@ -23,14 +22,14 @@ func (c *CNIConfig) ValidateNetworkList(ctx context.Context, list *NetworkConfig
 	if err != nil {
 		return nil, n.in("VERSION", nil, err)
 	}
-	var errs pluginErrors
+	var errs []error
 	for _, p := range n.plugins {
 		if err := c.validatePlugin(ctx, n, p.Network.Type); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	if errs != nil {
-		return nil, errs
+		return nil, &pluginErrors{joined{errs}}
 	}
 	return n.capabilities(), nil
 }
@@ -120,14 +119,17 @@ func (e *unsupportedByPlugin) Unwrap() error { return e.err }
 
 // pluginErrors is one error or more about the plugins of a list, written as
 // upstream writes them: "[e1 e2]".
-type pluginErrors []error
+type pluginErrors struct{ joined }
 
-func (e pluginErrors) Error() string {
-	texts := make([]string, len(e))
-	for i, err := range e {
-		texts[i] = err.Error()
+func (e *pluginErrors) Error() string { return fmt.Sprint(e.errs) }
+
+func (e *pluginErrors) Format(s fmt.State, verb rune) {
+	switch {
+	case verb == 'q':
+		_, _ = fmt.Fprintf(s, "%q", e.Error())
+	case verb == 'v' && s.Flag('+'):
+		e.joined.Format(s, verb)
+	default:
+		_, _ = io.WriteString(s, e.Error())
 	}
-	return "[" + strings.Join(texts, " ") + "]"
 }
-
-func (e pluginErrors) Unwrap() []error { return e }
