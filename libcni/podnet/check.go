@@ -52,32 +52,31 @@ func (m *Manager) Check(ctx context.Context, containerID string, networks ...str
 }
 
 func (m *Manager) check(ctx context.Context, r *libcni.Attachment) error {
-	list, err := listOf(r.Config)
+	ctx, cancel := bounded(ctx, m.opts.Timeouts.Check)
+	defer cancel()
+	rt := &libcni.RuntimeConf{
+		ContainerID: r.ContainerID, NetNS: r.NetNS, IfName: r.IfName, Args: r.Args, CapabilityArgs: r.CapabilityArgs,
+	}
+	var form struct {
+		Plugins json.RawMessage `json:"plugins"`
+	}
+	err := json.Unmarshal(r.Config, &form)
+	if err == nil && form.Plugins == nil {
+		plugin, err := libcni.NetworkPluginConfFromBytes(r.Config)
+		if err == nil {
+			err = m.cni.CheckNetwork(ctx, plugin, rt)
+		}
+		if errors.Is(err, libcni.ErrorCheckNotSupp) {
+			return nil
+		}
+		return err
+	}
+	list, err := libcni.NetworkConfFromBytes(r.Config)
 	if err != nil {
 		return &libcni.RecordError{Path: r.Path, Err: err}
 	}
 	if !list.Supports("CHECK") {
 		return nil
 	}
-	ctx, cancel := bounded(ctx, m.opts.Timeouts.Check)
-	defer cancel()
-	return m.cni.CheckNetworkList(ctx, list, &libcni.RuntimeConf{
-		ContainerID: r.ContainerID, NetNS: r.NetNS, IfName: r.IfName, Args: r.Args, CapabilityArgs: r.CapabilityArgs,
-	})
-}
-
-// listOf reads the configuration of a record: a list, or a single plugin.
-func listOf(config []byte) (*libcni.NetworkConfigList, error) {
-	var form struct {
-		Plugins json.RawMessage `json:"plugins"`
-	}
-	if err := json.Unmarshal(config, &form); err != nil || form.Plugins != nil {
-		return libcni.NetworkConfFromBytes(config)
-	}
-	plugin, err := libcni.NetworkPluginConfFromBytes(config)
-	if err != nil {
-		return nil, err
-	}
-	//lint:ignore SA1019 what AddNetwork recorded is the configuration of one plugin
-	return libcni.ConfListFromConf(plugin)
+	return m.cni.CheckNetworkList(ctx, list, rt)
 }

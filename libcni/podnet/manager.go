@@ -152,11 +152,11 @@ type hold struct {
 //
 // An operation that attaches needs a file for what it does. One that cleans up goes
 // on without: the disk may be full, and that must not keep it from working.
-func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (h *hold, err error) {
+func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hold, err error) {
 	if err := types.ValidateContainerID(id); err != nil {
 		return nil, err
 	}
-	h = &hold{m: m, id: id}
+	h := &hold{m: m, id: id}
 	defer func() {
 		if err != nil {
 			h.release()

@@ -91,18 +91,14 @@ func (m *Manager) finish(ctx context.Context, h *hold) ([]Leftover, error) {
 // parallel calls do for each item, several at a time. How many plugins run is
 // bounded elsewhere.
 func parallel[T any](items []T, do func(T)) {
-	next := make(chan T)
+	places := make(chan struct{}, 16)
 	var all sync.WaitGroup
-	for range min(len(items), 16) {
+	for _, item := range items {
+		places <- struct{}{}
 		all.Go(func() {
-			for item := range next {
-				do(item)
-			}
+			defer func() { <-places }()
+			do(item)
 		})
 	}
-	for _, item := range items {
-		next <- item
-	}
-	close(next)
 	all.Wait()
 }

@@ -30,10 +30,14 @@ var hastyPace = pace{
 
 // follow begins to follow root/net.d, or another directory, as it is then.
 func followDir(t *testing.T, root, dir string) *followed {
+	return followAt(t, root, dir, hastyPace)
+}
+
+func followAt(t *testing.T, root, dir string, pace pace) *followed {
 	f := &followed{T: t, root: root, changes: make(chan *Config, 100)}
 	bin := filepath.Join(root, "bin")
 	f.store = &store{
-		dir: dir, plugins: []string{bin}, pace: hastyPace,
+		dir: dir, plugins: []string{bin}, pace: pace,
 		find: func(plugin string) error {
 			_, err := os.Stat(filepath.Join(bin, plugin))
 			return err
@@ -320,7 +324,9 @@ func TestWatchTraps(t *testing.T) {
 func TestWatchHalfWritten(t *testing.T) {
 	root := t.TempDir()
 	file := write(t, conflist("a", "one"), root, "net.d", "10-a.conflist")
-	f := followDir(t, root, filepath.Join(root, "net.d"))
+	patient := hastyPace
+	patient.settle = 500 * time.Millisecond // the writer may be held up, too
+	f := followAt(t, root, filepath.Join(root, "net.d"), patient)
 	f.until("a/one")
 
 	w, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0)
@@ -329,7 +335,7 @@ func TestWatchHalfWritten(t *testing.T) {
 	for i := 0; i < len(text); i += 10 {
 		_, err = w.WriteString(text[i:min(i+10, len(text))])
 		require.NoError(t, err)
-		time.Sleep(hastyPace.settle / 2) // the writer's slowness is what is tested
+		time.Sleep(2 * hastyPace.quiet) // the writer's slowness is what is tested
 	}
 	require.NoError(t, w.Close())
 	f.until("a/two")

@@ -1,0 +1,270 @@
+package podnet_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/libcni/podnet"
+	"github.com/cnikit/cnikit/types"
+)
+
+func TestDetach(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.take()
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	assert.Equal(t, []string{
+		"DEL b con1 eth1 second", "DEL b con1 eth1 first", "DEL a con1 eth0 second", "DEL a con1 eth0 first",
+	}, n.take())
+	assert.Empty(t, n.state())
+	n.nothingLeft()
+
+	require.NoError(t, n.Detach(t.Context(), "con1"), "R31: repeated")
+	require.NoError(t, n.Detach(t.Context(), "never-seen"))
+	assert.Empty(t, n.take())
+	n.nothingLeft()
+}
+
+func TestDetachOneNetwork(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b", "a/net1"))
+	require.NoError(t, err)
+	require.NoError(t, n.Detach(t.Context(), "con1", "a"))
+	assert.Equal(t, []string{"b/eth1"}, n.attached("con1"))
+	require.NoError(t, n.Detach(t.Context(), "con1", "unknown"))
+	assert.Equal(t, []string{"b/eth1"}, n.attached("con1"))
+}
+
+func TestDetachWithoutConfiguration_R22(t *testing.T) {
+	n := newNode(t, "a")
+	_, err := n.Attach(t.Context(), pod("con1"))
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(n.opts.ConfDir))
+	_, err = n.Reload(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	assert.Empty(t, n.state())
+	n.nothingLeft()
+}
+
+// An error does not keep the others from being detached; what failed stays on
+// record and goes the next time.
+func TestDetachGoesOn(t *testing.T) {
+	n := newNode(t, "a", "b", "c")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b", "c"))
+	require.NoError(t, err)
+	n.before = func(_ context.Context, r request) error {
+		if r.verb == "DEL" && r.network == "b" && r.plugin == "second" {
+			return types.NewError(types.ErrTryAgainLater, "later", "")
+		}
+		return nil
+	}
+	err = n.Detach(t.Context(), "con1")
+	var at *podnet.Error
+	require.ErrorAs(t, err, &at)
+	assert.Equal(t, "b", at.Network)
+	var failed *invoke.PluginError
+	require.ErrorAs(t, err, &failed)
+	assert.Equal(t, "second", failed.Plugin)
+	assert.Equal(t, []string{"b/eth1"}, n.attached("con1"))
+	assert.Equal(t, []string{"b con1 eth1 second"}, n.state())
+
+	n.before = nil
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	assert.Empty(t, n.state())
+	n.nothingLeft()
+}
+
+func TestDetachAlreadyGone(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		setup func(n *node, netns string)
+		// want is the network namespace that DEL sees.
+		want func(netns string) string
+		err  error
+		left bool
+	}{
+		{name: "netns is there", want: func(netns string) string { return netns }},
+		{
+			name:  "netns is gone",
+			setup: func(_ *node, netns string) { _ = os.Remove(netns) },
+			want:  func(string) string { return "" },
+		},
+		{
+			name: "netns goes while a plugin runs",
+			setup: func(n *node, netns string) {
+				n.before = func(_ context.Context, r request) error {
+					if r.verb == "DEL" && r.netns != "" {
+						_ = os.Remove(netns)
+						return errors.New("words that nobody reads")
+					}
+					return nil
+				}
+			},
+			want: func(string) string { return "" },
+		},
+		{
+			name: "code 3",
+			setup: func(n *node, _ string) {
+				n.before = func(_ context.Context, r request) error {
+					delete(n.made, made{r.network, r.id, r.ifname, r.plugin})
+					return types.NewError(types.ErrUnknownContainer, "never seen", "")
+				}
+			},
+		},
+		{
+			name: "words alone do not count",
+			setup: func(n *node, _ string) {
+				n.before = func(context.Context, request) error {
+					return types.NewError(types.ErrInternal, "no such file or directory: container not found", "")
+				}
+			},
+			err: &types.Error{}, left: true,
+		},
+		{
+			name:  "executable missing, network configured: it may come back",
+			setup: func(n *node, _ string) { n.missing["second"] = true },
+			err:   invoke.ErrPluginNotFound, left: true,
+		},
+		{
+			name: "executable and network gone",
+			setup: func(n *node, _ string) {
+				n.missing["second"] = true
+				delete(n.made, made{"a", "con1", "eth0", "second"})
+				_ = os.RemoveAll(n.opts.ConfDir)
+				_, _ = n.Reload(n.Context())
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n := newNode(t, "a")
+			netns := filepath.Join(t.TempDir(), "netns")
+			require.NoError(t, os.WriteFile(netns, []byte("not empty"), 0o600))
+			p := pod("con1")
+			p.NetNS = netns
+			_, err := n.Attach(t.Context(), p)
+			require.NoError(t, err)
+			if test.setup != nil {
+				test.setup(n, netns)
+			}
+			n.take()
+			err = n.Detach(t.Context(), "con1")
+			switch want := test.err.(type) {
+			case nil:
+				require.NoError(t, err)
+			case *types.Error:
+				require.ErrorAs(t, err, &want)
+			default:
+				require.ErrorIs(t, err, want)
+			}
+			if test.left {
+				assert.Equal(t, []string{"a/eth0"}, n.attached("con1"))
+				return
+			}
+			if test.want != nil {
+				assert.Equal(t, test.want(netns), n.requests[len(n.requests)-1].netns)
+			}
+			assert.Empty(t, n.state())
+			n.nothingLeft()
+		})
+	}
+}
+
+// A record that cannot be read any more does not hold up DEL: the configured
+// network does, and the interface is in the record's name.
+func TestDetachDamagedRecord(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	record := filepath.Join(n.opts.CacheDir, "results", "a-con1-eth0")
+	require.NoError(t, os.WriteFile(record, []byte(`{"kind":"cniCacheV1","con`), 0o600))
+
+	var damaged *libcni.RecordError
+	_, err = n.Attachments("con1")
+	require.ErrorAs(t, err, &damaged)
+	_, err = n.Attach(t.Context(), pod("con1", "a"))
+	require.ErrorAs(t, err, &damaged, "nobody knows what it has")
+	_, err = n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{{ContainerID: "con1"}}})
+	require.ErrorAs(t, err, &damaged)
+	assert.Len(t, n.state(), 4, "GC has not touched what may be in use")
+
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	assert.Empty(t, n.state())
+	n.nothingLeft()
+}
+
+// A plugin that hangs costs its own time, and no other attachment's.
+func TestDetachTimeout(t *testing.T) {
+	n := newNode(t, "a", "b")
+	require.NoError(t, n.Close())
+	n.opts.Timeouts.Del = 20 * time.Millisecond
+	n.open()
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.before = func(ctx context.Context, r request) error {
+		if r.verb == "DEL" && r.network == "b" {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}
+	require.ErrorIs(t, n.Detach(t.Context(), "con1"), context.DeadlineExceeded)
+	assert.Equal(t, []string{"b/eth1"}, n.attached("con1"))
+}
+
+// DEL never needs to write: on a full or read-only disk a container can be
+// detached, though not be attached.
+func TestDetachWithoutLockFile(t *testing.T) {
+	n := newNode(t, "a")
+	_, err := n.Attach(t.Context(), pod("con1"))
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(filepath.Join(n.opts.CacheDir, "podnet")))
+	require.NoError(t, os.WriteFile(filepath.Join(n.opts.CacheDir, "podnet"), nil, 0o600))
+
+	_, err = n.Attach(t.Context(), pod("con2"))
+	require.Error(t, err)
+	require.NoError(t, n.Check(t.Context(), "con1"))
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	_, err = n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.NoError(t, err)
+	assert.Empty(t, n.state())
+}
+
+func TestCheck(t *testing.T) {
+	n := newNode(t, "a", "old@0.3.1", "b")
+	require.ErrorIs(t, n.Check(t.Context(), "con1"), libcni.ErrNoRecord)
+	_, err := n.Attach(t.Context(), pod("con1", "a", "old", "b"))
+	require.NoError(t, err)
+	n.take()
+	require.NoError(t, n.Check(t.Context(), "con1"))
+	assert.Equal(t, []string{"CHECK a con1 eth0 first", "CHECK a con1 eth0 second", "CHECK b con1 eth2 first", "CHECK b con1 eth2 second"}, n.take())
+	require.NoError(t, n.Check(t.Context(), "con1", "b"))
+	assert.Len(t, n.take(), 2)
+
+	delete(n.made, made{"a", "con1", "eth0", "second"})
+	err = n.Check(t.Context(), "con1")
+	var at *podnet.Error
+	require.ErrorAs(t, err, &at)
+	assert.Equal(t, "a", at.Network)
+	assert.Len(t, n.take(), 4, "the other network is checked too")
+	require.ErrorIs(t, n.Check(t.Context(), "con1", "unknown"), libcni.ErrNoRecord)
+	n.nothingBegun()
+}
+
+// nothingBegun fails the test if an operation is under way or unfinished.
+func (n *node) nothingBegun() {
+	n.Helper()
+	entries, err := os.ReadDir(filepath.Join(n.opts.CacheDir, "podnet"))
+	require.NoError(n, err)
+	assert.Empty(n, entries)
+}

@@ -1,0 +1,144 @@
+package podnet_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/libcni/podnet"
+	"github.com/cnikit/cnikit/types"
+)
+
+func keys(leftovers []podnet.Leftover) []string {
+	s := []string{}
+	for _, l := range leftovers {
+		s = append(s, l.ContainerID+":"+l.Network+"/"+l.IfName)
+	}
+	return s
+}
+
+func TestGC(t *testing.T) {
+	n := newNode(t, "a", "b", "old@0.4.0")
+	for _, id := range []string{"con1", "con2", "con3"} {
+		_, err := n.Attach(t.Context(), pod(id, "a", "b", "old"))
+		require.NoError(t, err)
+	}
+	n.made[made{"a", "unknown", "eth0", "first"}] = "state that no record knows of"
+
+	_, err := n.GC(t.Context(), podnet.GCArgs{})
+	require.ErrorContains(t, err, "nil", "R26: nothing in use is said by an empty list")
+
+	n.take()
+	args := podnet.GCArgs{DryRun: true, Valid: []types.GCAttachment{
+		{ContainerID: "con1"}, {ContainerID: "con2", IfName: "eth0"}, {ContainerID: "con4", IfName: "eth0"},
+	}}
+	want := []string{"con3:old/eth2", "con3:b/eth1", "con3:a/eth0", "con2:old/eth2", "con2:b/eth1"}
+	found, err := n.GC(t.Context(), args)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, want, keys(found))
+	assert.Empty(t, n.take(), "dry run")
+
+	args.DryRun = false
+	found, err = n.GC(t.Context(), args)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, want, keys(found))
+	assert.Equal(t, []string{"a/eth0", "b/eth1", "old/eth2"}, n.attached("con1"))
+	assert.Equal(t, []string{"a/eth0"}, n.attached("con2"))
+	assert.Empty(t, n.attached("con3"))
+	assert.Len(t, n.state(), 8, "what no record knows of is gone too")
+	for _, r := range n.requests {
+		if r.verb == "GC" && r.network == "a" {
+			assert.ElementsMatch(t, []any{
+				map[string]any{"containerID": "con1", "ifname": "eth0"},
+				map[string]any{"containerID": "con2", "ifname": "eth0"},
+				map[string]any{"containerID": "con4", "ifname": "eth0"}, // the caller knows, no record does
+			}, r.conf["cni.dev/valid-attachments"])
+		}
+		assert.False(t, r.verb == "GC" && r.network == "old", "0.4.0 has no GC")
+	}
+
+	_, err = n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.NoError(t, err)
+	assert.Empty(t, n.state())
+	n.nothingLeft()
+}
+
+// R3: a network with disableGC is left alone.
+func TestGCDisabled_R3(t *testing.T) {
+	n := newNode(t, "a")
+	n.configure(0, "a", `,"disableGC":true`)
+	_, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	_, err = n.Attach(t.Context(), pod("con1"))
+	require.NoError(t, err)
+	n.take()
+	found, err := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	assert.Empty(t, n.take())
+	assert.Len(t, n.state(), 2)
+}
+
+// The network of a stale attachment need not be configured any more; one that
+// cannot be detached is reported and keeps its addresses.
+func TestGCReportsFailures_R41(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.before = func(_ context.Context, r request) error {
+		if r.verb == "DEL" && r.network == "a" && r.plugin == "second" || r.verb == "GC" && r.network == "b" {
+			return types.NewError(types.ErrInternal, r.verb+" failed", "")
+		}
+		return nil
+	}
+	found, err := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.ErrorContains(t, err, "DEL failed")
+	require.ErrorContains(t, err, "GC failed")
+	require.ElementsMatch(t, []string{"con1:b/eth1", "con1:a/eth0"}, keys(found))
+	for _, l := range found {
+		assert.Equal(t, l.Network == "a", l.Err != nil, "%s", l.Network)
+	}
+	assert.Equal(t, []string{"a con1 eth0 second"}, n.state())
+	assert.Equal(t, []string{"a/eth0"}, n.attached("con1"))
+	for _, r := range n.requests {
+		if r.verb == "GC" && r.network == "a" {
+			assert.Equal(t, []any{map[string]any{"containerID": "con1", "ifname": "eth0"}}, r.conf["cni.dev/valid-attachments"])
+		}
+	}
+}
+
+// A second ADD of a living attachment that failed, by whoever, costs it nothing.
+func TestGCKeepsWhatIsAlive(t *testing.T) {
+	n := newNode(t, "a")
+	_, err := n.Attach(t.Context(), pod("con1"))
+	require.NoError(t, err)
+	n.before = func(_ context.Context, r request) error {
+		if r.verb == "ADD" {
+			return types.NewError(types.ErrInternal, "exists", "")
+		}
+		return nil
+	}
+	other := libcni.New([]string{"/plugins"}, libcni.Options{Exec: n.world, CacheDir: n.opts.CacheDir})
+	list, err := libcni.LoadNetworkConf(n.opts.ConfDir, "a")
+	require.NoError(t, err)
+	rt := &libcni.RuntimeConf{ContainerID: "con1", IfName: "eth0", NetNS: "/proc/self/ns/net"}
+	_, err = other.AddNetworkList(t.Context(), list, rt)
+	require.Error(t, err)
+	require.FileExists(t, filepath.Join(n.opts.CacheDir, "results", "a-con1-eth0"))
+
+	found, err := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{{ContainerID: "con1"}}})
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	left, err := n.Recover(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	_, err = n.Attach(t.Context(), pod("con1", "a/eth1"))
+	require.Error(t, err, "its ADD fails")
+	assert.Len(t, n.state(), 2)
+	n.before = nil
+	require.NoError(t, n.Check(t.Context(), "con1"))
+}
