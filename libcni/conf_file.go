@@ -30,7 +30,7 @@ func NetworkConfFromFile(filename string) (*NetworkConfigList, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, _, err := listFromFile(osFiles{}, filename, bytes)
+	list, _, err := listFromFile(osFiles{}, filename, bytes, nil)
 	return list, err
 }
 
@@ -39,8 +39,9 @@ func ConfListFromFile(filename string) (*NetworkConfigList, error) {
 	return NetworkConfFromFile(filename)
 }
 
-// listFromFile returns, beside the list, the file of each plugin.
-func listFromFile(from files, filename string, bytes []byte) (*NetworkConfigList, []string, error) {
+// listFromFile returns, beside the list, the file of each plugin. look, if it is not
+// nil, gets what was read of drop-in files.
+func listFromFile(from files, filename string, bytes []byte, look func(filename string, bytes []byte)) (*NetworkConfigList, []string, error) {
 	list, err := NetworkConfFromBytes(bytes)
 	if err != nil {
 		return nil, nil, inFile(filename, err)
@@ -50,7 +51,7 @@ func listFromFile(from files, filename string, bytes []byte) (*NetworkConfigList
 	}
 	sources := slices.Repeat([]string{filename}, len(list.Plugins))
 	if !list.LoadOnlyInlinedPlugins {
-		plugins, dropIns, err := pluginsFromFolder(from, from.join(from.dir(filename), list.Name), list.Name)
+		plugins, dropIns, err := pluginsFromFolder(from, from.join(from.dir(filename), list.Name), list.Name, look)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -72,11 +73,11 @@ func NetworkPluginConfsFromFiles(networkConfPath, networkName string) ([]*Plugin
 	if err := types.ValidateNetworkName(networkName); err != nil {
 		return nil, &ConfError{Network: networkName, Err: err}
 	}
-	plugins, _, err := pluginsFromFolder(osFiles{}, filepath.Join(networkConfPath, networkName), networkName)
+	plugins, _, err := pluginsFromFolder(osFiles{}, filepath.Join(networkConfPath, networkName), networkName, nil)
 	return plugins, err
 }
 
-func pluginsFromFolder(from files, dir, network string) ([]*PluginConfig, []string, error) {
+func pluginsFromFolder(from files, dir, network string, look func(filename string, bytes []byte)) ([]*PluginConfig, []string, error) {
 	names, err := from.list(dir, []string{".conf"})
 	if err != nil {
 		return nil, nil, &ConfError{File: dir, Network: network, Err: fmt.Errorf("failed to read plugin config files in %s: %w", dir, err)}
@@ -90,6 +91,9 @@ func pluginsFromFolder(from files, dir, network string) ([]*PluginConfig, []stri
 		plugin, err := NetworkPluginConfFromBytes(bytes)
 		if err != nil {
 			return nil, nil, ofNetwork(network, inFile(name, err))
+		}
+		if look != nil {
+			look(name, bytes)
 		}
 		plugin.dropRuntimeMembers()
 		plugins = append(plugins, plugin)

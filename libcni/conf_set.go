@@ -27,6 +27,9 @@ type ConfSet struct {
 	Networks []*NetworkFile
 	// Bad has one error for each file that is left out, in the same order.
 	Bad []*ConfError
+	// Warnings are about files that are used, but may not mean what their author
+	// thinks; errors.Is finds [ErrDuplicateKey].
+	Warnings []*ConfError
 }
 
 // NetworkFile is a network and where it comes from.
@@ -64,7 +67,7 @@ func loadSet(from files, dir string) (*ConfSet, error) {
 	set := &ConfSet{Dir: dir}
 	byName := map[string]*NetworkFile{}
 	for _, name := range names {
-		network, err := loadNetwork(from, name)
+		network, warnings, err := loadNetwork(from, name)
 		if err == nil && byName[network.Name] != nil {
 			err = &ConfError{File: name, Network: network.Name, Err: fmt.Errorf("%w: %q is in %s", ErrDuplicateNetwork, network.Name, byName[network.Name].File)}
 		}
@@ -78,32 +81,46 @@ func loadSet(from files, dir string) (*ConfSet, error) {
 		}
 		byName[network.Name] = network
 		set.Networks = append(set.Networks, network)
+		set.Warnings = append(set.Warnings, warnings...)
 	}
 	return set, nil
 }
 
 // loadNetwork reads a file of either form.
-func loadNetwork(from files, name string) (*NetworkFile, error) {
+func loadNetwork(from files, name string) (*NetworkFile, []*ConfError, error) {
 	bytes, err := readConf(from, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var warnings []*ConfError
+	look := func(filename string, bytes []byte) {
+		warnings = append(warnings, duplicateKeys(filename, bytes)...)
+	}
+	look(name, bytes)
 	if single(bytes) {
 		plugin, err := NetworkPluginConfFromBytes(bytes)
 		if err != nil {
-			return nil, inFile(name, err)
+			return nil, nil, inFile(name, err)
 		}
 		list, err := ConfListFromConf(plugin)
 		if err != nil {
-			return nil, inFile(name, err)
+			return nil, nil, inFile(name, err)
 		}
-		return &NetworkFile{NetworkConfigList: list, File: name, PluginFiles: []string{name}}, nil
+		return &NetworkFile{NetworkConfigList: list, File: name, PluginFiles: []string{name}}, ofList(list, warnings), nil
 	}
-	list, sources, err := listFromFile(from, name, bytes)
+	list, sources, err := listFromFile(from, name, bytes, look)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &NetworkFile{NetworkConfigList: list, File: name, PluginFiles: sources}, nil
+	return &NetworkFile{NetworkConfigList: list, File: name, PluginFiles: sources}, ofList(list, warnings), nil
+}
+
+// ofList adds the network's name to warnings.
+func ofList(list *NetworkConfigList, warnings []*ConfError) []*ConfError {
+	for _, w := range warnings {
+		w.Network = list.Name
+	}
+	return warnings
 }
 
 // single reports whether the bytes are one plugin's configuration.
