@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/cnikit/cnikit/examples/internal/sandbox/sandboxtest"
+)
+
+func TestRuntime(t *testing.T) { sandboxtest.Run(t, "bridge", "host-local") }
