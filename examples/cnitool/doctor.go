@@ -125,5 +125,8 @@ func (d *doctor) networks() *libcni.ConfSet {
 	for _, b := range set.Bad {
 		d.say(fault, "networks", b.Place(), "correct the file, or move it out of the directory", "%v", b)
 	}
+	for _, w := range set.Warnings {
+		d.say(warning, "networks", w.Place(), "remove one of them", "%v", w)
+	}
 	return set
 }

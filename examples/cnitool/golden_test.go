@@ -23,7 +23,7 @@ func TestGolden(t *testing.T) {
 	mixed := func(m *machine) {
 		m.conf("10-good.conflist", good)
 		m.conf("20-single.conf", `{"cniVersion": "0.3.1", "name": "single", "type": "old", "ipam": {"type": "address"}}`)
-		m.conf("30-dropins.conflist", `{"cniVersion": "1.0.0", "name": "dropins", "plugins": [{"type": "link", "stateDir": "$STATE"}]}`)
+		m.conf("30-dropins.conflist", `{"cniVersion": "1.0.0", "name": "dropins", "name": "dropins", "plugins": [{"type": "link", "stateDir": "$STATE"}]}`)
 		m.conf("dropins/more.conf", `{"type": "missing"}`)
 		m.conf("40-typo.conflist", "{\"cniVersion\": \"1.0.0\",\n \"name\": \"typo\",\n \"plugins\": [{\"type\": \"li/nk\"}]\n}")
 		m.conf("50-again.conflist", good)

@@ -10,7 +10,8 @@ import (
 	"github.com/cnikit/cnikit/libcni"
 )
 
-// badFile is a file of the directory that cannot be used.
+// badFile is a file of the directory that cannot be used, or may not mean what it
+// seems to.
 type badFile struct {
 	File    string `json:"file"`
 	Network string `json:"network,omitempty"`
@@ -18,6 +19,14 @@ type badFile struct {
 	Column  int    `json:"column,omitempty"`
 	Pointer string `json:"pointer,omitempty"`
 	Error   string `json:"error"`
+}
+
+func badFiles(errs []*libcni.ConfError) []badFile {
+	files := []badFile{}
+	for _, e := range errs {
+		files = append(files, badFile{e.File, e.Network, e.Line, e.Column, e.Pointer, e.Error()})
+	}
+	return files
 }
 
 // list shows the networks and their plugins. Of the verbs it runs VERSION only.
@@ -31,16 +40,14 @@ func (t *tool) list(ctx context.Context, _ []string) error {
 		Path     []string   `json:"path"`
 		Networks []*network `json:"networks"`
 		Bad      []badFile  `json:"bad"`
-	}{set.Dir, t.pluginDirs(), t.probe(ctx, set), []badFile{}}
-	for _, b := range set.Bad {
-		shown.Bad = append(shown.Bad, badFile{b.File, b.Network, b.Line, b.Column, b.Pointer, b.Error()})
-	}
+		Doubtful []badFile  `json:"doubtful"`
+	}{set.Dir, t.pluginDirs(), t.probe(ctx, set), badFiles(set.Bad), badFiles(set.Warnings)}
 	if t.json {
 		err = t.print(shown)
 	} else {
 		err = t.listText(set, shown.Networks)
 	}
-	if err == nil && (len(set.Bad) > 0 || anyBroken(shown.Networks)) {
+	if err == nil && (len(set.Bad) > 0 || len(set.Warnings) > 0 || anyBroken(shown.Networks)) {
 		err = errFound
 	}
 	return err
@@ -78,11 +85,16 @@ func (t *tool) listText(set *libcni.ConfSet, networks []*network) error {
 			return err
 		}
 	}
-	for i, b := range set.Bad {
-		if i == 0 {
-			fmt.Fprintln(w, "\nNot usable:")
+	for _, part := range []struct {
+		title string
+		errs  []*libcni.ConfError
+	}{{"Not usable", set.Bad}, {"Used, but doubtful", set.Warnings}} {
+		for i, e := range part.errs {
+			if i == 0 {
+				fmt.Fprintf(w, "\n%s:\n", part.title)
+			}
+			fmt.Fprintf(w, "  %s\n    %s\n", e.Place(), e)
 		}
-		fmt.Fprintf(w, "  %s\n    %s\n", b.Place(), b)
 	}
 	return w.Flush()
 }

@@ -14,7 +14,11 @@ func Main(func(dir, plugins string) error, ...string) {
 	os.Exit(1)
 }
 
-// NewNetns, RemoveNetns and In do nothing but fail.
-func NewNetns(string) error         { return errors.ErrUnsupported }
-func RemoveNetns(string) error      { return errors.ErrUnsupported }
+// NewNetns makes network namespaces on Linux only.
+func NewNetns(string) error { return errors.ErrUnsupported }
+
+// RemoveNetns removes what [NewNetns] has made.
+func RemoveNetns(string) error { return errors.ErrUnsupported }
+
+// In calls functions in network namespaces on Linux only.
 func In(string, func() error) error { return errors.ErrUnsupported }
