@@ -1,0 +1,187 @@
+package libcni
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+
+	"github.com/cnikit/cnikit/internal/rawjson"
+)
+
+// config is the effective configuration: the bytes from which the same plugins
+// can be had again, also when drop-in files are gone or the list was edited
+// after it was loaded. It is what a record keeps.
+func (n *network) config() []byte {
+	if n.list == nil {
+		return n.plugins[0].config(rawjson.Field{Key: "name", Value: rawjson.AppendString(nil, n.name)},
+			rawjson.Field{Key: "cniVersion", Value: rawjson.AppendString(nil, n.version)})
+	}
+	o, err := rawjson.ParseObject(n.list.Bytes)
+	if err != nil {
+		o = nil // built by hand: there may be no bytes
+	}
+	if n.isConfig(o) {
+		return n.list.Bytes
+	}
+	plugins := []byte{'['}
+	for i, p := range n.plugins {
+		if i > 0 {
+			plugins = append(plugins, ',')
+		}
+		plugins = append(plugins, p.config()...)
+	}
+	fields := []rawjson.Field{
+		{Key: "cniVersion", Value: rawjson.AppendString(nil, n.version)},
+		{Key: "name", Value: rawjson.AppendString(nil, n.name)},
+		{Key: "plugins", Value: append(plugins, ']')},
+	}
+	for _, f := range n.flags() {
+		if f.set {
+			fields = append(fields, rawjson.Field{Key: f.key, Value: []byte("true")})
+		}
+	}
+	return rawjson.Splice(nil, o, func(m rawjson.Member) bool {
+		for _, key := range []string{"cniVersion", "cniVersions", "name", "plugins", "disableCheck", "disableGC", "loadOnlyInlinedPlugins"} {
+			if m.Is(key) {
+				return false
+			}
+		}
+		return true
+	}, fields...)
+}
+
+// config is the plugin's bytes with what the library runs by, its type and its
+// capabilities, and the given strings: programs edit them in Network alone.
+func (p *PluginConfig) config(strings ...rawjson.Field) []byte {
+	o, err := rawjson.ParseObject(p.Bytes)
+	if err != nil {
+		return p.Bytes
+	}
+	var edited []rawjson.Field
+	if !saysString(o, "type", p.Network.Type) {
+		edited = append(edited, rawjson.Field{Key: "type", Value: rawjson.AppendString(nil, p.Network.Type)})
+	}
+	if !p.saysCapabilities(o) {
+		capabilities, _ := json.Marshal(p.Network.Capabilities) // a map of booleans
+		edited = append(edited, rawjson.Field{Key: "capabilities", Value: capabilities})
+	}
+	for _, f := range strings {
+		if s, _ := rawjson.String(f.Value); !saysString(o, f.Key, s) {
+			edited = append(edited, f)
+		}
+	}
+	if edited == nil {
+		return p.Bytes
+	}
+	return rawjson.Splice(nil, o, func(m rawjson.Member) bool {
+		return !slices.ContainsFunc(edited, func(f rawjson.Field) bool { return m.Folds(f.Key) })
+	}, edited...)
+}
+
+// saysString reports whether a member is read as that string; one that is not
+// there, as the empty one.
+func saysString(o rawjson.Object, key, value string) bool {
+	for _, m := range slices.Backward(o) {
+		if m.Folds(key) {
+			return rawjson.IsString(m.Value, value)
+		}
+	}
+	return value == ""
+}
+
+// saysCapabilities reports whether the plugin's bytes declare what its Network
+// does.
+func (p *PluginConfig) saysCapabilities(o rawjson.Object) bool {
+	declared := 0
+	for _, has := range p.Network.Capabilities {
+		if has {
+			declared++
+		}
+	}
+	for _, m := range slices.Backward(o) {
+		if !m.Folds("capabilities") {
+			continue
+		}
+		_ = rawjson.EachMember(m.Value, func(c rawjson.Member) bool {
+			if c.Value[0] == 't' {
+				if !p.Network.Capabilities[c.Key()] {
+					declared = -1
+					return false
+				}
+				declared--
+			}
+			return true
+		})
+		break
+	}
+	return declared == 0
+}
+
+type flag struct {
+	key string
+	set bool
+}
+
+func (n *network) flags() [3]flag {
+	return [3]flag{
+		{"disableCheck", n.list.DisableCheck},
+		{"disableGC", n.list.DisableGC},
+		{"loadOnlyInlinedPlugins", n.list.LoadOnlyInlinedPlugins},
+	}
+}
+
+// isConfig reports whether the members of the list's bytes say what the list
+// says.
+func (n *network) isConfig(o rawjson.Object) bool {
+	if name, ok := o.Get("name"); !ok || !rawjson.IsString(name.Value, n.name) {
+		return false
+	}
+	loaded := &NetworkConfigList{}
+	if parseVersions(o, loaded) != nil || loaded.CNIVersion != n.version {
+		return false
+	}
+	for _, f := range n.flags() {
+		if set, err := listBool(o, f.key); err != nil || set != f.set {
+			return false
+		}
+	}
+	plugins, _ := o.Get("plugins")
+	elements, err := rawjson.ParseArray(plugins.Value)
+	if err != nil || len(elements) != len(n.plugins) {
+		return false
+	}
+	parsed, source := make(rawjson.Object, 0, 16), make(rawjson.Object, 0, 16)
+	for i, e := range elements {
+		parsed, err = rawjson.ParseObjectInto(parsed, n.plugins[i].Bytes)
+		if err != nil || !saysString(parsed, "type", n.plugins[i].Network.Type) || !n.plugins[i].saysCapabilities(parsed) {
+			return false
+		}
+		if bytes.Equal(n.plugins[i].Bytes, e.Value) {
+			continue
+		}
+		// Loading sorted the plugin's members and took out the white space.
+		source, err = rawjson.ParseObjectInto(source, e.Value)
+		if err != nil || !sameMembers(parsed, source) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameMembers reports whether the object that was loaded, without duplicate
+// keys, has the members of its source, in any order.
+func sameMembers(loaded, source rawjson.Object) bool {
+	last := 0
+	for i, m := range source {
+		if slices.ContainsFunc(source[i+1:], func(later rawjson.Member) bool { return bytes.Equal(m.Quoted, later.Quoted) }) {
+			continue // of equal keys the last one was loaded
+		}
+		last++
+		if !slices.ContainsFunc(loaded, func(other rawjson.Member) bool {
+			return bytes.Equal(m.Quoted, other.Quoted) && rawjson.EqualCompact(m.Value, other.Value)
+		}) {
+			return false
+		}
+	}
+	return len(loaded) == last
+}
