@@ -13,7 +13,7 @@ Verbs, on the interface of a network namespace:
 
 More than the verbs:
   list                         networks, their files and plugins; what is wrong with a file
-  explain VERB NETWORK [NETNS] what each plugin would get; nothing is run
+  explain VERB NETWORK [NETNS] what each plugin would get, as commands for a shell
   attachments [CONTAINER]      what the records say: attached, pending, damaged
   clean CONTAINER              detach a container from everything, by its records alone
   doctor                       look for faults on this machine, and say what to do

@@ -1,0 +1,109 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// cnitoolSandbox runs story in a sandbox with the networks of cnitool_test.go; cnitool
+// returns what our tool prints on both outputs, and its status.
+func cnitoolSandbox(t *testing.T, story func(t *testing.T, cnitool func(line string) (string, int))) {
+	t.Helper()
+	if os.Getenv(insideVar) == "" {
+		t.Parallel()
+		needPrivilege(t, rootless)
+		require.NoError(t, buildCnitools())
+	}
+	sandbox(t, rootless, func(t *testing.T) string {
+		needLinkKind(t, "bridge")
+		dir := t.TempDir()
+		for _, name := range []string{"10-churn.conflist", "20-plain.conf"} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(cnitoolNetworks[name]), 0o600))
+		}
+		t.Setenv("NETCONFPATH", dir)
+		t.Setenv("CNI_PATH", pluginsDir())
+		t.Setenv("CAP_ARGS", `{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}`)
+		story(t, func(line string) (string, int) {
+			cmd := exec.CommandContext(t.Context(), filepath.Join(cnitoolsDir(), "cnikit"), strings.Fields(line)...)
+			out, _ := cmd.CombinedOutput()
+			t.Logf("$ cnitool %s\n%s", line, out)
+			return string(out), cmd.ProcessState.ExitCode()
+		})
+		return ""
+	})
+}
+
+// TestCnitoolExplain gives what explain prints to a shell: it is what the verb does.
+func TestCnitoolExplain(t *testing.T) {
+	cnitoolSandbox(t, func(t *testing.T, cnitool func(string) (string, int)) {
+		before := traces(t)
+		con := newContainer(t, "con")
+		explained := func(verb string) error {
+			script, status := cnitool("explain " + verb + " churn " + con.netns)
+			require.Zero(t, status)
+			cmd := exec.CommandContext(t.Context(), "sh", "-e")
+			cmd.Stdin = strings.NewReader(script)
+			out, err := cmd.CombinedOutput()
+			t.Logf("%s", out)
+			return err
+		}
+		_, status := cnitool("add churn " + con.netns)
+		require.Zero(t, status)
+		con.serve(t, 80)
+		assertReaches(t, nil, "127.0.0.1:8080", "con")
+
+		require.NoError(t, explained("check"))
+		reservations, err := filepath.Glob("/var/lib/cni/networks/churn/10.*")
+		require.NoError(t, err)
+		require.Len(t, reservations, 1)
+		require.NoError(t, os.Rename(reservations[0], "/var/lib/cni/reservation"))
+		require.Error(t, explained("check"), "CHECK without the reservation")
+		require.NoError(t, os.Rename("/var/lib/cni/reservation", reservations[0]))
+
+		require.NoError(t, explained("status"))
+		require.NoError(t, explained("del"))
+		assert.NotContains(t, con.ip(t, "-br link show"), "eth0")
+		_, status = cnitool("del churn " + con.netns) // the record, of which the shell knew nothing
+		require.Zero(t, status)
+		assert.NotContains(t, strings.Join(leftBehind(before, traces(t)), "\n"), "cnitool-")
+	})
+}
+
+// TestCnitoolDoctor does what the doctor says until there is nothing left to do.
+func TestCnitoolDoctor(t *testing.T) {
+	cnitoolSandbox(t, func(t *testing.T, cnitool func(string) (string, int)) {
+		said, status := cnitool("doctor")
+		require.Zero(t, status, said)
+
+		lost := newContainer(t, "lost")
+		_, status = cnitool("add churn " + lost.netns)
+		require.Zero(t, status)
+		lost.remove(t)
+		_, status = cnitool("add churn /run/netns/never-there")
+		require.Equal(t, 1, status)
+
+		said, status = cnitool("doctor")
+		require.Equal(t, 2, status)
+		assert.Regexp(t, `warning +churn cnitool-\w+ eth0: its network namespace /run/netns/lost is gone`, said)
+		assert.Regexp(t, `warning +churn cnitool-\w+ eth0: an ADD failed or died`, said)
+		advice := regexp.MustCompile(`cnitool (clean cnitool-\w+)`).FindAllStringSubmatch(said, -1)
+		require.Len(t, advice, 2)
+		for _, a := range advice {
+			said, status := cnitool("-v " + a[1])
+			require.Zero(t, status, said)
+		}
+
+		said, status = cnitool("doctor")
+		assert.Zero(t, status, said)
+		assert.Empty(t, libraryFiles(t))
+	})
+}
