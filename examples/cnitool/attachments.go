@@ -46,10 +46,8 @@ func (t *tool) attachments(_ context.Context, args []string) error {
 	if len(args) > 0 {
 		match.ContainerID = args[0]
 	}
-	records, bad, err := t.records(match)
-	if err != nil {
-		return err
-	}
+	records, bad, denied := t.records(match)
+	var err error
 	if t.json {
 		err = t.print(struct {
 			Dir     string    `json:"dir"`
@@ -59,25 +57,26 @@ func (t *tool) attachments(_ context.Context, args []string) error {
 	} else {
 		err = t.recordsText(records, bad)
 	}
-	if err == nil && len(bad) > 0 {
+	if err = errors.Join(err, denied); err == nil && len(bad) > 0 {
 		err = errFound
 	}
 	return err
 }
 
-// records reads everything in the directory of the records that matches.
+// records reads everything in the directory of the records that matches. The error
+// says what could not be read for want of a right.
 func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) {
-	all, bad := []record{}, []damaged{}
+	all, bad, denied := []record{}, []damaged{}, []error(nil)
 	attached, err := t.cni().Attachments(match)
 	pending, pendingErr := t.cni().Pending(match)
 	for _, e := range each(errors.Join(err, pendingErr)) {
 		var of *libcni.RecordError
 		switch {
 		case e == nil:
-		case errors.As(e, &of):
+		case errors.As(e, &of) && !errors.Is(e, fs.ErrPermission):
 			bad = append(bad, damaged{of.Path, of.Error()})
 		default:
-			return nil, nil, e
+			denied = append(denied, e)
 		}
 	}
 	for _, a := range attached {
@@ -98,7 +97,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 			Since: p.Started, Path: p.Path, Args: pairs(p.Args),
 		})
 	}
-	return all, bad, nil
+	return all, bad, errors.Join(denied...)
 }
 
 func (t *tool) recordsText(records []record, bad []damaged) error {

@@ -24,14 +24,11 @@ func (d *doctor) records(set *libcni.ConfSet) {
 	}
 	d.writable("records", dir)
 	for _, sub := range []string{"results", "pending"} {
-		if path := filepath.Join(dir, sub); exists(path) {
-			d.directory("records", path, "")
-		}
+		d.writable("records", filepath.Join(dir, sub))
 	}
-	records, bad, err := d.tool.records(libcni.AttachmentKey{})
-	if err != nil {
-		d.say(fault, "records", dir, "run cnitool as root", "%v", err)
-		return
+	records, bad, denied := d.tool.records(libcni.AttachmentKey{})
+	if denied != nil {
+		d.say(fault, "records", dir, "run cnitool as root", "this user may not read all of it: %v", denied)
 	}
 	attached, pending := 0, map[string]bool{}
 	for i := range records {
@@ -67,9 +64,4 @@ func (d *doctor) pending(r *record) {
 		return
 	}
 	d.say(warning, "records", r.name(), "cnitool clean "+r.Container, "an ADD failed or died (%s), and nobody has cleaned up after it", since)
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
