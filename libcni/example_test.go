@@ -1,0 +1,326 @@
+package libcni_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"testing/fstest"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
+)
+
+const demo = `{
+	"cniVersion": "1.1.0",
+	"name": "demo",
+	"plugins": [
+		{"type": "bridge", "bridge": "cni0"},
+		{"type": "portmap", "capabilities": {"portMappings": true}}
+	]
+}`
+
+// exampleRuntime returns what a runtime has: a CNIConfig, a network, and the
+// arguments of one attachment. The plugins are functions that print how they are
+// called; without Exec and CacheDir they are the programs in /opt/cni/bin.
+func exampleRuntime() (cni *libcni.CNIConfig, list *libcni.NetworkConfigList, rt *libcni.RuntimeConf, done func()) {
+	cache, err := os.MkdirTemp("", "libcni")
+	if err != nil {
+		log.Fatal(err)
+	}
+	cni = libcni.New([]string{"/opt/cni/bin"}, libcni.Options{
+		CacheDir: cache,
+		Exec: &invoke.InProcess{Plugins: map[string]*invoke.Plugin{
+			"bridge":  examplePlugin("bridge", `{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/24"}]}`),
+			"portmap": examplePlugin("portmap", ""),
+		}},
+	})
+	list, err = libcni.NetworkConfFromBytes([]byte(demo))
+	if err != nil {
+		log.Fatal(err)
+	}
+	rt = &libcni.RuntimeConf{ContainerID: "web-1", NetNS: "/run/netns/web-1", IfName: "eth0"}
+	return cni, list, rt, func() { os.RemoveAll(cache) }
+}
+
+// examplePlugin prints the verb, the plugin, the attachment and the previous
+// result; its own result is the one given, or else the previous one.
+func examplePlugin(name, result string) *invoke.Plugin {
+	say := func(_ context.Context, r *invoke.Request) error {
+		line := []string{r.Command, name, r.ContainerID, r.IfName}
+		if prev, err := r.PrevResult(); err != nil {
+			return err
+		} else if prev != nil {
+			line = append(line, "after", exampleAddress(prev))
+		}
+		fmt.Println(strings.Join(strings.Fields(strings.Join(line, " ")), " "))
+		if strings.HasPrefix(r.ContainerID, "bad") && r.Command == "ADD" && name == "portmap" {
+			return types.NewError(types.ErrTryAgainLater, "the table is locked", "")
+		}
+		return nil
+	}
+	return &invoke.Plugin{
+		Add: func(ctx context.Context, r *invoke.Request) (types.Result, error) {
+			if err := say(ctx, r); err != nil || result == "" {
+				return nil, err
+			}
+			return invoke.DecodeResult([]byte(result))
+		},
+		Check: say, Del: say, GC: say, Status: say,
+	}
+}
+
+func exampleAddress(result types.Result) string {
+	view, err := types.ViewResult(result)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return view.Addresses[0].Prefix.String()
+}
+
+// The plugins run in order, each with the result of the one before. DEL follows a
+// failed ADD too: it may have done half of its work.
+func ExampleCNIConfig_AddNetworkList() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+
+	result, err := cni.AddNetworkList(ctx, list, rt)
+	if err != nil {
+		log.Fatal(errors.Join(err, cni.DelNetworkList(ctx, list, rt)))
+	}
+	view, err := types.ViewResult(result)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("attached with", view.Primary(types.IPv4First))
+	// Output:
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// attached with [10.1.0.2]
+}
+
+func ExampleCNIConfig_CheckNetworkList() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+	if _, err := cni.AddNetworkList(ctx, list, rt); err != nil {
+		log.Fatal(err)
+	}
+
+	// The plugins get the recorded result.
+	fmt.Println(cni.CheckNetworkList(ctx, list, rt))
+	// Output:
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// CHECK bridge web-1 eth0 after 10.1.0.2/24
+	// CHECK portmap web-1 eth0 after 10.1.0.2/24
+	// <nil>
+}
+
+// The plugins run in reverse order. A second DEL finds no record and succeeds.
+func ExampleCNIConfig_DelNetworkList() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+	if _, err := cni.AddNetworkList(ctx, list, rt); err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Println(cni.DelNetworkList(ctx, list, rt))
+	fmt.Println(cni.DelNetworkList(ctx, list, rt))
+	// Output:
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// DEL portmap web-1 eth0 after 10.1.0.2/24
+	// DEL bridge web-1 eth0 after 10.1.0.2/24
+	// <nil>
+	// DEL portmap web-1 eth0
+	// DEL bridge web-1 eth0
+	// <nil>
+}
+
+// Of two attachments one is not valid any more. GC detaches it, and then lets the
+// plugins look for what else was left.
+func ExampleCNIConfig_GCNetworkList() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+	for _, rt.ContainerID = range []string{"web-1", "web-2"} {
+		if _, err := cni.AddNetworkList(ctx, list, rt); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	fmt.Println("-- web-2 is the only one left")
+	err := cni.GCNetworkList(ctx, list, &libcni.GCArgs{
+		ValidAttachments: []types.GCAttachment{{ContainerID: "web-2", IfName: "eth0"}},
+	})
+	fmt.Println(err)
+	// Output:
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// ADD bridge web-2 eth0
+	// ADD portmap web-2 eth0 after 10.1.0.2/24
+	// -- web-2 is the only one left
+	// DEL portmap web-1 eth0 after 10.1.0.2/24
+	// DEL bridge web-1 eth0 after 10.1.0.2/24
+	// GC bridge
+	// GC portmap
+	// <nil>
+}
+
+func ExampleCNIConfig_GetStatusNetworkList() {
+	cni, list, _, done := exampleRuntime()
+	defer done()
+
+	fmt.Println(cni.GetStatusNetworkList(context.Background(), list))
+	// Output:
+	// STATUS bridge
+	// STATUS portmap
+	// <nil>
+}
+
+// What a plugin would get: for an operator who wonders, or for a test. Nothing is
+// run and no plugin needs to be there.
+func ExampleCNIConfig_Plan() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	rt.CapabilityArgs = map[string]any{
+		"portMappings": []types.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}},
+	}
+
+	calls, err := cni.Plan(libcni.PlanRequest{Command: "ADD", List: list, Runtime: rt})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, call := range calls {
+		fmt.Printf("%s\n", call.Stdin)
+	}
+	// Output:
+	// {"bridge":"cni0","cniVersion":"1.1.0","name":"demo","type":"bridge"}
+	// {"capabilities":{"portMappings":true},"cniVersion":"1.1.0","name":"demo","runtimeConfig":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]},"type":"portmap"}
+}
+
+// Everything that is on record of a container goes, in the reverse order of its
+// making. The configuration files are not needed: the records have what they said.
+func ExampleCNIConfig_DelContainer() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+	for _, rt.IfName = range []string{"eth0", "eth1"} {
+		if _, err := cni.AddNetworkList(ctx, list, rt); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	fmt.Println("-- the container has ended")
+	fmt.Println(cni.DelContainer(ctx, "web-1"))
+	// Output:
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// ADD bridge web-1 eth1
+	// ADD portmap web-1 eth1 after 10.1.0.2/24
+	// -- the container has ended
+	// DEL portmap web-1 eth1 after 10.1.0.2/24
+	// DEL bridge web-1 eth1 after 10.1.0.2/24
+	// DEL portmap web-1 eth0 after 10.1.0.2/24
+	// DEL bridge web-1 eth0 after 10.1.0.2/24
+	// <nil>
+}
+
+// An ADD that failed is on record as pending until DEL or GC has cleaned up after
+// it, also when the process died meanwhile.
+func ExampleCNIConfig_Pending() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+	rt.ContainerID = "bad-1"
+
+	_, err := cni.AddNetworkList(ctx, list, rt)
+	var failed *invoke.PluginError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Plugin, "says:", failed.Msg, "- retryable:", failed.Retryable())
+	}
+	pending, err := cni.Pending(libcni.AttachmentKey{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range pending {
+		fmt.Println("pending:", p.Network, p.ContainerID, p.IfName, "running:", p.Running)
+		if err := cni.DelAttachment(ctx, p.AttachmentKey); err != nil {
+			log.Fatal(err)
+		}
+	}
+	pending, err = cni.Pending(libcni.AttachmentKey{})
+	fmt.Println(len(pending), err)
+	// Output:
+	// ADD bridge bad-1 eth0
+	// ADD portmap bad-1 eth0 after 10.1.0.2/24
+	// portmap says: the table is locked - retryable: true
+	// pending: demo bad-1 eth0 running: false
+	// DEL portmap bad-1 eth0
+	// DEL bridge bad-1 eth0
+	// 0 <nil>
+}
+
+// What is attached, for a runtime that starts again or an operator who looks.
+func ExampleCNIConfig_Attachments() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	if _, err := cni.AddNetworkList(context.Background(), list, rt); err != nil {
+		log.Fatal(err)
+	}
+
+	attachments, err := cni.Attachments(libcni.AttachmentKey{ContainerID: "web-1"})
+	for _, a := range attachments {
+		fmt.Printf("%s %s %s %s\n", a.Network, a.IfName, a.NetNS, a.Result)
+	}
+	fmt.Println(err) // what could not be read
+	// Output:
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// demo eth0 /run/netns/web-1 {"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/24"}]}
+	// <nil>
+}
+
+// A bad file does not take its neighbours down, and its error says where to look.
+func ExampleLoadFS() {
+	conf := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	set, err := libcni.LoadFS(fstest.MapFS{
+		"10-demo.conflist": conf(demo),
+		"20-bad.conflist":  conf("{\n  \"cniVersion\": \"1.1.0\",\n  \"name\": \"bad\",\n  \"plugins\": [{\"type\": 7}]\n}"),
+		"30-single.conf":   conf(`{"cniVersion":"0.4.0","name":"single","type":"macvlan"}`),
+	}, ".")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range set.Networks {
+		fmt.Println(n.File, n.Name, n.CNIVersion, len(n.Plugins))
+	}
+	for _, bad := range set.Bad {
+		fmt.Println(bad.Place())
+	}
+	// Output:
+	// 10-demo.conflist demo 1.1.0 2
+	// 30-single.conf single 0.4.0 1
+	// 20-bad.conflist:4:24 (/plugins/0/type)
+}
+
+// Errors are told apart by what they are, never by their text.
+func ExampleConfError() {
+	_, err := libcni.NetworkConfFromBytes([]byte(`{
+		"cniVersion": "1.1.0",
+		"name": "demo",
+		"plugins": [{"type": "bridge"}, {"type": "../portmap"}]
+	}`))
+	var bad *libcni.ConfError
+	if errors.As(err, &bad) {
+		fmt.Println(bad.Network, bad.Line, bad.Column, bad.Pointer)
+	}
+	// Output:
+	// demo 4 44 /plugins/1/type
+}
