@@ -52,6 +52,32 @@ func (d *Dir) Temp() (*File, error) {
 	}
 }
 
+// Make makes an empty file that everybody can see, and locks it. The error is
+// fs.ErrExist if there is a file of that name; and, if somebody was faster to lock
+// the new one, [ErrLocked] or, when that one is done with it, fs.ErrNotExist.
+func (d *Dir) Make(name string) (*File, error) {
+	if err := d.before("create", name); err != nil {
+		return nil, err
+	}
+	f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|nonblock, 0o600)
+	if err != nil {
+		return nil, d.wrap("create", name, err)
+	}
+	file := &File{dir: d, f: f, name: name}
+	err = file.lock()
+	if errors.Is(err, errors.ErrUnsupported) {
+		return file, nil // it is young, and so counts as locked
+	}
+	if err == nil {
+		err = file.same()
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
 // Lock opens a file and locks it, so that it can be looked at and removed in
 // peace. The error is fs.ErrNotExist if the file is gone, also if it went, or was
 // replaced, before the lock was had; and [ErrLocked] if somebody else holds it.

@@ -129,3 +129,24 @@ func TestRenameNewReplacesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestMakeIsTheFirst(t *testing.T) {
+	d := open(t, nil)
+	f, err := d.Make("a")
+	require.NoError(t, err)
+	if !f.locked {
+		t.Skip("no locks here")
+	}
+	_, err = d.Make("a")
+	require.ErrorIs(t, err, fs.ErrExist)
+	_, err = d.Lock("a")
+	require.ErrorIs(t, err, ErrLocked)
+	require.NoError(t, f.Write([]byte("text")))
+	require.NoError(t, f.Close())
+	f, err = d.Lock("a")
+	require.NoError(t, err)
+	data, _, err := f.Read()
+	require.NoError(t, err)
+	assert.Equal(t, "text", string(data))
+	require.NoError(t, f.Remove())
+}
