@@ -49,19 +49,11 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		return nil, err
 	}
 	defer h.release()
-	if _, err := m.finish(ctx, h); err != nil {
+	taken, err := m.taken(ctx, h)
+	if err != nil {
 		return nil, err
 	}
 	h.finished = true // until something is begun
-
-	known, err := m.cni.Attachments(libcni.AttachmentKey{ContainerID: pod.ID})
-	if err != nil {
-		return nil, err // what it has cannot be known
-	}
-	taken := make([]key, len(known))
-	for i, a := range known {
-		taken[i] = keyOf(a.AttachmentKey)
-	}
 	config := m.Config()
 	wishes, err := m.wishes(config, pod, taken)
 	if err != nil {
@@ -81,6 +73,27 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		return nil, err
 	}
 	return attachments[lo:], nil
+}
+
+// taken returns the container's attachments, after finishing what an earlier
+// operation on it has left.
+func (m *Manager) taken(ctx context.Context, h *hold) ([]key, error) {
+	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	if err != nil {
+		return nil, err // what it has cannot be known
+	}
+	finished, err := m.finish(ctx, h, traces)
+	if err != nil {
+		return nil, err
+	}
+	var taken []key
+	for _, t := range traces {
+		gone := slices.ContainsFunc(finished, func(l Leftover) bool { return l.AttachmentKey == t.AttachmentKey })
+		if !gone {
+			taken = append(taken, keyOf(t.AttachmentKey))
+		}
+	}
+	return taken, nil
 }
 
 // fulfil attaches all or nothing.

@@ -101,8 +101,8 @@ func (j *journals) container(ctx context.Context, id string, try bool) (*journal
 		err = json.Unmarshal(data, &held.left)
 	}
 	if err != nil {
-		// It cannot be half written by a crash of the process, only by one of
-		// the machine. Records and intents still know what is attached.
+		// Half written by a crash of the machine, or on a full disk: then the
+		// operation was not begun. Records and intents know what is attached.
 		held.left = entry{}
 	}
 	return held, nil
@@ -120,21 +120,14 @@ func (j *journal) back() {
 // acquire locks the file of that name, which it makes if there is none.
 func acquire(dir *atomicfile.Dir, name string) (*atomicfile.File, error) {
 	for {
-		file, err := dir.Lock(name)
+		file, err := dir.Make(name)
+		if errors.Is(err, fs.ErrExist) {
+			file, err = dir.Lock(name)
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return file, err
 		}
-		if file, err = dir.Temp(); err != nil {
-			return nil, err
-		}
-		err = file.RenameNew(name)
-		if err == nil {
-			return file, nil
-		}
-		_ = file.Remove()
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
+		// It went, or was replaced, in this moment.
 	}
 }
 
@@ -159,6 +152,10 @@ func (j *journal) begin(e entry) error {
 	if err != nil {
 		return err
 	}
+	if j.empty {
+		j.empty = false
+		return j.file.Write(data)
+	}
 	next, err := j.dir.Temp()
 	if err != nil {
 		return err
@@ -170,7 +167,6 @@ func (j *journal) begin(e entry) error {
 		_ = next.Remove()
 		return err
 	}
-	j.empty = false
 	_ = j.file.Close() // whoever waits for it finds that the name leads elsewhere
 	j.file = next
 	return nil

@@ -60,18 +60,19 @@ func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, 
 		return nil, err
 	}
 	defer h.release()
-	found, err := m.finish(ctx, h)
+	traces, err := m.traces(libcni.AttachmentKey{ContainerID: id})
+	found, unfinished := m.finish(ctx, h, traces)
+	err = errors.Join(err, unfinished)
 	h.finished = err == nil
 	return found, err
 }
 
-// finish detaches, the last one first, what an earlier operation on the container
-// has left: the attachments that its file names, and those that were never made.
+// finish detaches, of the traces of the container, what an earlier operation on it
+// has left, the last one first: the attachments that its file names, and those that were never made.
 // An attachment that is in use may have an intent as well, of a second ADD that
 // failed: it stays.
-func (m *Manager) finish(ctx context.Context, h *hold) ([]Leftover, error) {
-	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
-	errs := []error{err}
+func (m *Manager) finish(ctx context.Context, h *hold, traces []*trace) ([]Leftover, error) {
+	var errs []error
 	left := h.left().Attachments
 	var found []Leftover
 	for _, t := range traces {

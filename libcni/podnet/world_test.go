@@ -248,8 +248,7 @@ func (n *node) configure(i int, name, extra string) {
 	}
 	conf := fmt.Sprintf(`{"cniVersion":%q,"name":%q%s,"plugins":[{"type":"first"},{"type":"second","capabilities":{"portMappings":true,"mac":true}}]}`,
 		cniVersion, name, extra)
-	require.NoError(n, os.MkdirAll(n.opts.ConfDir, 0o755))
-	require.NoError(n, os.WriteFile(filepath.Join(n.opts.ConfDir, fmt.Sprintf("%02d-%s.conflist", i, name)), []byte(conf), 0o644))
+	writeFile(n, filepath.Join(n.opts.ConfDir, fmt.Sprintf("%02d-%s.conflist", i, name)), conf)
 }
 
 // names returns attachments as "network/interface".
@@ -275,4 +274,10 @@ func pod(id string, networks ...string) podnet.Pod {
 		p.Networks = append(p.Networks, podnet.Network{Name: name, IfName: ifname})
 	}
 	return p
+}
+
+func writeFile(t testing.TB, path, data string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(data), 0o644))
 }
