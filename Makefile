@@ -29,7 +29,7 @@ test: ## the tests, as README gives them
 	$(GO) test ./...
 
 .PHONY: check
-check: fmt vet lint test race cross compat e2e fuzz bench ## everything below and above: what CI runs
+check: fmt vet lint test race cross compat e2e fuzz bench ## all that has to pass: fmt to bench, as CI runs it
 
 .PHONY: fmt
 fmt: ## every file as gofmt writes it
@@ -79,11 +79,21 @@ bench: ## every benchmark for BENCHTIME (compare two runs with bin/benchstat)
 	$(call say,benchmarks $(BENCHTIME))
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
-.PHONY: tools
-tools: bin/staticcheck ## build the pinned tools into bin/
+.PHONY: apidiff
+apidiff: bin/apidiff ## what the exported API has become since the last tag
+	$(call say,exported API)
+	@.ci/apidiff
 
-bin/staticcheck: internal/tools/go.mod internal/tools/go.sum
-	$(GO) -C internal/tools build -o "$(CURDIR)/bin/" tool
+.PHONY: vuln
+vuln: bin/govulncheck ## known vulnerabilities in what is called (asks vuln.go.dev)
+	$(call say,govulncheck)
+	bin/govulncheck ./...
+
+.PHONY: tools
+tools: bin/apidiff bin/benchstat bin/govulncheck bin/staticcheck ## build the pinned tools into bin/
+
+bin/%: internal/tools/go.mod internal/tools/go.sum
+	$(GO) -C internal/tools build -o "$(CURDIR)/bin/" $$(sed -n 's|^	\(.*/$*\)$$|\1|p' internal/tools/go.mod)
 
 .PHONY: clean
 clean: ## remove what this file builds
