@@ -8,16 +8,13 @@ import (
 	"github.com/cnikit/cnikit/types"
 )
 
-// The functions of this file are for plugins that leave a part of their work to
-// another plugin, as interface plugins do with address management (specification,
-// section 4, "Plugin Delegation"). Each looks for the plugin in this process's
-// CNI_PATH and runs it with this process's environment but for CNI_COMMAND.
+// DelegateAdd runs the plugin with ADD for a plugin that leaves a part of its work to
+// it (specification, section 4): it looks for it in this process's CNI_PATH, gives it
+// this process's environment but for CNI_COMMAND, and returns its result as
+// [ExecPluginWithResult] does. A nil exec runs a process, which stays in the caller's
+// process group, so that a runtime that gives up on the caller reaches both.
 //
-// With a nil exec the plugin runs as a process that stays in the caller's process
-// group, so that a runtime that gives up on the caller reaches both.
-
-// DelegateAdd runs the plugin with ADD and returns its result, as
-// [ExecPluginWithResult] does.
+// Errors: of [FindInPath], [ErrPluginNotFound] among them, or a [*PluginError].
 func DelegateAdd(ctx context.Context, delegatePlugin string, netconf []byte, exec Exec) (types.Result, error) {
 	exec, path, err := delegate(delegatePlugin, exec)
 	if err != nil {
@@ -26,22 +23,22 @@ func DelegateAdd(ctx context.Context, delegatePlugin string, netconf []byte, exe
 	return ExecPluginWithResult(ctx, path, netconf, &DelegateArgs{Command: "ADD"}, exec)
 }
 
-// DelegateCheck runs the plugin with CHECK.
+// DelegateCheck is [DelegateAdd] for CHECK, which has no result.
 func DelegateCheck(ctx context.Context, delegatePlugin string, netconf []byte, exec Exec) error {
 	return delegateVerb(ctx, "CHECK", delegatePlugin, netconf, exec)
 }
 
-// DelegateDel runs the plugin with DEL.
+// DelegateDel is [DelegateAdd] for DEL, which has no result.
 func DelegateDel(ctx context.Context, delegatePlugin string, netconf []byte, exec Exec) error {
 	return delegateVerb(ctx, "DEL", delegatePlugin, netconf, exec)
 }
 
-// DelegateStatus runs the plugin with STATUS.
+// DelegateStatus is [DelegateAdd] for STATUS, which has no result.
 func DelegateStatus(ctx context.Context, delegatePlugin string, netconf []byte, exec Exec) error {
 	return delegateVerb(ctx, "STATUS", delegatePlugin, netconf, exec)
 }
 
-// DelegateGC runs the plugin with GC.
+// DelegateGC is [DelegateAdd] for GC, which has no result.
 func DelegateGC(ctx context.Context, delegatePlugin string, netconf []byte, exec Exec) error {
 	return delegateVerb(ctx, "GC", delegatePlugin, netconf, exec)
 }

@@ -72,7 +72,8 @@ func ExecPluginWithResult(ctx context.Context, pluginPath string, netconf []byte
 }
 
 // ExecPluginWithoutResult is [ExecPluginWithResult] for the verbs that have no
-// result: what the plugin prints is ignored, unless it is an error object.
+// result: what the plugin prints is ignored, unless it is an error object. The error
+// is a [*PluginError].
 func ExecPluginWithoutResult(ctx context.Context, pluginPath string, netconf []byte, args CNIArgs, exec Exec) error {
 	_, err := newCall(pluginPath, netconf, args).Run(ctx, exec)
 	return err

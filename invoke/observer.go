@@ -9,8 +9,9 @@ import (
 // Observer is told about every run of a plugin. Its fields are optional: a nil
 // function is not called, a nil Observer costs nothing.
 //
-// The functions are called by the goroutine that runs the plugin, which waits for
-// them, and by several at once when plugins run at the same time. They must not
+// For one run they are called one after the other, and the run waits for them; by the
+// goroutine that runs the plugin, but for StderrLine, which another one calls. When
+// plugins run at the same time, several are called at once. They must not
 // change the call they are given nor its slices, which hold what may be secret:
 // Stdin the plugin's configuration, Environ the variable CNI_ARGS.
 //

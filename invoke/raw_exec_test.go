@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"testing"
 
@@ -80,4 +81,32 @@ func TestExitZeroWithErrorObject(t *testing.T) {
 	require.ErrorAs(t, err, &failed)
 	assert.Zero(t, failed.ExitCode)
 	assert.Equal(t, types.ErrUnknownContainer, failed.Code)
+}
+
+// What a plugin says at great length is quoted to about 4 KiB.
+func TestLongErrorObjectIsClipped(t *testing.T) {
+	path := script(t, `x=$(head -c 100000 /dev/zero | tr '\0' x); echo "{\"code\": 7, \"msg\": \"$x\", \"details\": \"$x\"}"; exit 1`)
+	_, err := new(invoke.RawExec).ExecPlugin(context.Background(), path, nil, nil)
+	assert.Less(t, len(err.Error()), 10<<10)
+	var failed *invoke.PluginError
+	require.ErrorAs(t, err, &failed)
+	assert.EqualValues(t, 7, failed.Code)
+	for _, text := range []string{failed.Msg, failed.Details} {
+		assert.Less(t, len(text), 5<<10)
+		assert.Contains(t, text, "(95904 more bytes)")
+	}
+}
+
+// An Exec of the caller's that runs processes need not know PluginError: how the
+// process ended is read from its error.
+func TestExitOfForeignExec(t *testing.T) {
+	for text, want := range map[string]int{"exit 3": 3, "kill -9 $$": -1} {
+		ended := exec.Command("/bin/sh", "-c", text).Run()
+		require.Error(t, ended)
+		_, err := newCall().Run(context.Background(), &fakeExec{err: fmt.Errorf("fake: %w", ended)})
+		failed := assertNamed(t, err)
+		assert.Equal(t, want, failed.ExitCode)
+		assert.Equal(t, want < 0, failed.Signal != nil)
+		assert.EqualError(t, err, "fake: "+ended.Error())
+	}
 }
