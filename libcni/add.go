@@ -94,7 +94,11 @@ func (c *CNIConfig) begin(n *network, rt *RuntimeConf, capabilityArgs []byte) (*
 	in, err := s.begin(&record{
 		key: n.key(rt), netns: rt.NetNS, args: rt.Args, capabilityArgs: capabilityArgs, config: n.config(),
 	})
-	if err != nil {
+	var refused *RequestError
+	switch {
+	case errors.As(err, &refused):
+		return nil, err
+	case err != nil:
 		return nil, &described{fmt.Sprintf("failed to set network %q cached result", n.name), err}
 	}
 	return in, nil

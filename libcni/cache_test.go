@@ -148,6 +148,7 @@ func TestUnstorableIsRefusedBeforeAnyPlugin(t *testing.T) {
 			var refused *RequestError
 			require.ErrorAs(t, err, &refused)
 			assert.Equal(t, c.field, refused.Field)
+			assert.Equal(t, refused.Error(), err.Error(), "nothing was stored, nothing failed to be")
 			assert.Empty(t, f.fake.calls())
 			assert.Empty(t, f.store(nil).files(t))
 		})
