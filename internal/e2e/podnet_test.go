@@ -181,22 +181,7 @@ func TestPodnetHundred(t *testing.T) {
 		host(t, "ip link add backend up address 02:00:00:00:00:31 type bridge")
 		m := openPodnet(t, map[string]string{"10-backend.conflist": segment("backend", "10.31.0.0/24")})
 		before := traces(t)
-		each := func(do func(c *container)) {
-			next := make(chan *container)
-			var all sync.WaitGroup
-			for range 16 {
-				all.Go(func() {
-					for c := range next {
-						do(c)
-					}
-				})
-			}
-			for _, c := range containers {
-				next <- c
-			}
-			close(next)
-			all.Wait()
-		}
+		each := func(do func(c *container)) { eachContainer(containers, 16, do) }
 		var mu sync.Mutex
 		taken := map[netip.Addr]string{}
 		each(func(c *container) {

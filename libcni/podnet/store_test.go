@@ -1,0 +1,192 @@
+package podnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// followed is a store on real directories, and the configurations it published.
+type followed struct {
+	*testing.T
+	*store
+	root    string // of all that the test makes
+	changes chan *Config
+}
+
+// hastyPace makes the tests fast. Nothing is found by rescanning.
+var hastyPace = pace{
+	quiet: 5 * time.Millisecond, patience: 100 * time.Millisecond, settle: 20 * time.Millisecond, reread: 20,
+	rescan: time.Hour, blind: 10 * time.Millisecond,
+}
+
+// followDir begins to follow a directory below root, with plugins in root/bin.
+func followDir(t *testing.T, root, dir string) *followed {
+	return followAt(t, root, dir, hastyPace)
+}
+
+func followAt(t *testing.T, root, dir string, pace pace) *followed {
+	f := &followed{T: t, root: root, changes: make(chan *Config, 100)}
+	bin := filepath.Join(root, "bin")
+	f.store = &store{
+		dir: dir, plugins: []string{bin}, pace: pace,
+		find: func(plugin string) error {
+			_, err := os.Stat(filepath.Join(bin, plugin))
+			return err
+		},
+		warn:    func(msg string, err error) { t.Logf("warning: %s: %v", msg, err) },
+		changed: func(c *Config) { f.changes <- c },
+	}
+	f.open()
+	t.Cleanup(f.close)
+	return f
+}
+
+// until waits until a published configuration, or the current one, has these
+// networks, each by its name and the bridge in it.
+func (f *followed) until(want ...string) *Config {
+	f.Helper()
+	return f.untilTrue(fmt.Sprint(want), func(c *Config) bool {
+		return fmt.Sprint(summary(c)) == fmt.Sprint(want)
+	})
+}
+
+func (f *followed) untilTrue(what string, is func(*Config) bool) *Config {
+	f.Helper()
+	timeout := time.After(20 * time.Second)
+	c := f.current.Load()
+	for !is(c) {
+		select {
+		case c = <-f.changes:
+		case <-timeout:
+			f.Fatalf("not seen: %s; last: generation %d, %v, bad %v, missing %v, kept %v", what, c.Generation, summary(c), c.Bad, c.Missing, c.Kept)
+		}
+	}
+	return c
+}
+
+func summary(c *Config) []string {
+	s := []string{}
+	for _, n := range c.Networks {
+		for _, p := range n.Plugins {
+			var rest = string(p.Bytes)
+			_, rest, _ = strings.Cut(rest, `"bridge":"`)
+			bridge, _, _ := strings.Cut(rest, `"`)
+			s = append(s, n.Name+"/"+bridge)
+		}
+	}
+	return s
+}
+
+func conflist(name, bridge string) string {
+	return fmt.Sprintf(`{"cniVersion":"1.1.0","name":%q,"plugins":[{"type":"bridge","bridge":%q}]}`, name, bridge)
+}
+
+func write(t *testing.T, data string, path ...string) string {
+	t.Helper()
+	file := filepath.Join(path...)
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, []byte(data), 0o644))
+	return file
+}
+
+// A file that is being written is not taken for a bad one, however slowly it is
+// written: what it held before stays, and nobody is told until it is whole.
+func TestWatchHalfWritten(t *testing.T) {
+	root := t.TempDir()
+	file := write(t, conflist("a", "one"), root, "net.d", "10-a.conflist")
+	patient := hastyPace
+	patient.settle = 500 * time.Millisecond // the writer may be held up, too
+	f := followAt(t, root, filepath.Join(root, "net.d"), patient)
+	f.until("a/one")
+
+	w, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0)
+	require.NoError(t, err)
+	text := conflist("a", "two")
+	for i := 0; i < len(text); i += 10 {
+		_, err = w.WriteString(text[i:min(i+10, len(text))])
+		require.NoError(t, err)
+		time.Sleep(2 * hastyPace.quiet) // the writer's slowness is what is tested
+	}
+	require.NoError(t, w.Close())
+	f.until("a/two")
+	for len(f.changes) > 0 {
+		c := <-f.changes
+		assert.Empty(t, c.Bad, "generation %d", c.Generation)
+	}
+}
+
+// A directory that cannot be read leaves the configuration as it was, and says so.
+func TestReloadThatFails(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "net.d")
+	write(t, conflist("a", "one"), dir, "10-a.conflist")
+	f := followDir(t, root, dir)
+	before := f.until("a/one")
+	require.NoError(t, os.RemoveAll(dir))
+	write(t, "a file", dir)
+	c := f.untilTrue("an error", func(c *Config) bool { return c.Err != nil })
+	assert.Equal(t, []string{"a/one"}, summary(c))
+	assert.Greater(t, c.Generation, before.Generation)
+	assert.NoError(t, before.Err, "a snapshot does not change")
+
+	require.NoError(t, os.Remove(dir))
+	write(t, conflist("a", "two"), dir, "10-a.conflist")
+	assert.NoError(t, f.until("a/two").Err)
+}
+
+// Many changes in a row are one reload or a few, and none is lost.
+func TestWatchDebounces(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "net.d")
+	f := followDir(t, root, dir)
+	const files = 200
+	want := make([]string, files)
+	for i := range files {
+		write(t, conflist(fmt.Sprintf("n%03d", i), "x"), dir, fmt.Sprintf("%03d.conflist", i))
+		want[i] = fmt.Sprintf("n%03d/x", i)
+	}
+	c := f.until(want...)
+	assert.Less(t, c.Generation, uint64(files/2))
+}
+
+func TestReloadNow(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "net.d")
+	f := followDir(t, root, dir)
+	write(t, "{", dir, "10-a.conflist")
+	c, err := f.reload(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, c.Bad, 1, "asked for, it counts at once")
+
+	again, err := f.reload(t.Context())
+	require.NoError(t, err)
+	assert.Same(t, c, again, "nothing has changed")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f.stop()
+	f.done.Wait()
+	_, err = f.reload(ctx)
+	assert.True(t, errors.Is(err, ErrClosed) || errors.Is(err, context.Canceled), "%v", err)
+}
+
+// Without fsnotify the directory is read again and again.
+func TestWatchBlind(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "net.d")
+	f := &followed{T: t, changes: make(chan *Config, 100)}
+	f.store = &store{dir: dir, pace: hastyPace, find: func(string) error { return nil }, changed: func(c *Config) { f.changes <- c }}
+	f.openWith(nil)
+	t.Cleanup(f.close)
+	write(t, conflist("a", "one"), dir, "10-a.conflist")
+	f.until("a/one")
+}
