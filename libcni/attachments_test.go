@@ -75,12 +75,43 @@ func TestAttachments(t *testing.T) {
 
 func TestRecordErrorTellsItsPath(t *testing.T) {
 	err := error(&RecordError{Path: "/cache/results/x", Err: os.ErrPermission})
-	assert.EqualError(t, err, "permission denied")
-	assert.Equal(t, "permission denied", fmt.Sprint(err))
-	assert.Equal(t, `"permission denied"`, fmt.Sprintf("%q", err))
-	assert.Equal(t, "permission denied\n    record: /cache/results/x", fmt.Sprintf("%+v", err))
-	assert.Equal(t, "[error=permission denied record=/cache/results/x]", err.(*RecordError).LogValue().String())
+	const text = "record /cache/results/x: permission denied"
+	assert.EqualError(t, err, text)
+	assert.Equal(t, text, fmt.Sprint(err))
+	assert.Equal(t, `"`+text+`"`, fmt.Sprintf("%q", err))
+	assert.Equal(t, text+"\n    record: /cache/results/x", fmt.Sprintf("%+v", err))
+	assert.Equal(t, "[error="+text+" record=/cache/results/x]", err.(*RecordError).LogValue().String())
 	assert.ErrorIs(t, err, os.ErrPermission)
+
+	err = terse(err)
+	assert.EqualError(t, err, "permission denied")
+	assert.Equal(t, "permission denied\n    record: /cache/results/x", fmt.Sprintf("%+v", err))
+}
+
+func TestDamagedRecordSaysWhatToDo(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, v1)
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	path := filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0")
+	require.NoError(t, os.Truncate(path, 100))
+	_, listed := f.Attachments(AttachmentKey{})
+	for name, err := range map[string]error{
+		"Attachments":   listed,
+		"DelAttachment": f.DelAttachment(t.Context(), AttachmentKey{Network: "net", ContainerID: "c1", IfName: "eth0"}),
+		"DelContainer":  f.DelContainer(t.Context(), "c1"),
+		"GC":            f.GCNetworkList(t.Context(), list, &GCArgs{}),
+	} {
+		assert.ErrorContains(t, err, "record "+path+": ", name)
+		assert.Contains(t, fmt.Sprintf("%+v", err), "to do: DEL with the network's configuration", name)
+	}
+	err = f.CheckNetworkList(t.Context(), list, f.rt)
+	assert.NotContains(t, err.Error(), path, "upstream's suite compares the text")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "record: "+path)
+	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+	listedAfter, err := f.Attachments(AttachmentKey{})
+	require.NoError(t, err)
+	assert.Empty(t, listedAfter)
 }
 
 // recordErrors returns the paths of the RecordErrors that an error joins.

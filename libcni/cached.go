@@ -36,14 +36,14 @@ func (c *CNIConfig) GetNetworkCachedResult(net *PluginConfig, rt *RuntimeConf) (
 func (c *CNIConfig) cachedResult(name, cniVersion string, rt *RuntimeConf) (types.Result, error) {
 	r, err := c.cached(name, rt)
 	if r == nil {
-		return nil, err
+		return nil, terse(err)
 	}
 	prev, err := r.prevResult(cniVersion)
 	if err != nil {
-		return nil, err
+		return nil, terse(err)
 	}
 	result, err := invoke.DecodeResult(prev)
-	return result, recordError(r.path, err)
+	return result, terse(recordError(r.path, err))
 }
 
 // GetNetworkListCachedConfig returns the recorded configuration of an attachment,
@@ -69,7 +69,8 @@ func (c *CNIConfig) GetNetworkCachedConfig(net *PluginConfig, rt *RuntimeConf) (
 	return c.cachedConfig(net.Network.Name, rt)
 }
 
-func (c *CNIConfig) cachedConfig(name string, rt *RuntimeConf) ([]byte, *RuntimeConf, error) {
+func (c *CNIConfig) cachedConfig(name string, rt *RuntimeConf) (config []byte, recorded *RuntimeConf, err error) {
+	defer func() { err = terse(err) }()
 	r, err := c.cached(name, rt)
 	var torn *tornError
 	var kind *kindError
@@ -84,12 +85,12 @@ func (c *CNIConfig) cachedConfig(name string, rt *RuntimeConf) ([]byte, *Runtime
 	default:
 		return nil, nil, err
 	}
-	recorded := *rt
+	copied := *rt
 	if r.args != nil {
-		recorded.Args = r.args
+		copied.Args = r.args
 	}
-	recorded.CapabilityArgs = decodeCapabilityArgs(r.capabilityArgs)
-	return r.config, &recorded, nil
+	copied.CapabilityArgs = decodeCapabilityArgs(r.capabilityArgs)
+	return r.config, &copied, nil
 }
 
 func pathOf(err error) string {

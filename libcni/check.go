@@ -43,13 +43,13 @@ func (c *CNIConfig) check(ctx context.Context, n *network, rt *RuntimeConf, err 
 	}
 	record, err := c.store(rt).read(n.key(rt))
 	if err != nil {
-		return &described{fmt.Sprintf("failed to get network %q cached result", n.name), err}
+		return &described{fmt.Sprintf("failed to get network %q cached result", n.name), terse(err)}
 	}
 	var prev []byte
 	switch {
 	case record != nil:
 		if prev, err = record.prevResult(n.version); err != nil {
-			return &described{fmt.Sprintf("failed to get network %q cached result", n.name), err}
+			return &described{fmt.Sprintf("failed to get network %q cached result", n.name), terse(err)}
 		}
 	case c.opts.RequireRecord:
 		return &RequestError{Field: "attachment", Err: ErrNoRecord}

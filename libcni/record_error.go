@@ -15,6 +15,9 @@ type RecordError struct {
 	Path string
 	// Err is the cause.
 	Err error
+
+	// terse leaves the path out of the text, where upstream's suite compares it.
+	terse bool
 }
 
 // ErrForeignRecord is in the error about a record that says it is of another
@@ -25,14 +28,30 @@ var ErrForeignRecord = errors.New("record is of another attachment")
 // versions of libcni: good for CHECK and DEL, but it names no attachment.
 var errBareResult = errors.New("record is a bare result and names no attachment")
 
-// Error returns the cause's text, which is upstream's where it has one. The path
-// is in it only if it is the cause's.
-func (e *RecordError) Error() string { return e.Err.Error() }
+// Error returns the path and the cause. From CHECK, and from the methods that
+// return what is cached, it is the cause alone, in upstream's words.
+func (e *RecordError) Error() string {
+	if e.terse {
+		return e.Err.Error()
+	}
+	return "record " + e.Path + ": " + e.Err.Error()
+}
+
+// terse returns an error about a record with upstream's text.
+func terse(err error) error {
+	if r, ok := err.(*RecordError); ok {
+		short := *r
+		short.terse = true
+		return &short
+	}
+	return err
+}
 
 // Unwrap returns the cause.
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// Format writes the cause for %v and %s, and with %+v the path as well.
+// Format writes the text for %v and %s, and with %+v the path on a line of its own
+// and what to do about a damaged record.
 func (e *RecordError) Format(s fmt.State, verb rune) {
 	if verb == 'q' {
 		_, _ = fmt.Fprintf(s, "%q", e.Error())
@@ -41,10 +60,20 @@ func (e *RecordError) Format(s fmt.State, verb rune) {
 	_, _ = io.WriteString(s, e.Error())
 	if verb == 'v' && s.Flag('+') {
 		_, _ = fmt.Fprintf(s, "\n    record: %s", e.Path)
+		if e.damaged() {
+			_, _ = io.WriteString(s, "\n    to do: DEL with the network's configuration cleans up and removes it")
+		}
 	}
 }
 
 // LogValue gives the fields to log/slog.
 func (e *RecordError) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("error", e.Error()), slog.String("record", e.Path))
+}
+
+// damaged reports whether the file could be read, but is no record.
+func (e *RecordError) damaged() bool {
+	var torn *tornError
+	var kind *kindError
+	return errors.As(e.Err, &torn) || errors.As(e.Err, &kind)
 }

@@ -74,7 +74,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 		switch {
 		case e == nil:
 		case errors.As(e, &of) && !errors.Is(e, fs.ErrPermission):
-			bad = append(bad, damaged{of.Path, of.Error()})
+			bad = append(bad, damaged{of.Path, of.Err.Error()})
 		default:
 			denied = append(denied, e)
 		}
