@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/cnikit/cnikit/internal/atomicfile"
 )
@@ -136,16 +137,37 @@ func (in *intent) name() (name string, free bool) {
 }
 
 // abandon ends an ADD that failed. What is to outlive this call is synced here,
-// where no successful ADD has to wait for it.
+// where no successful ADD has to wait for it. It takes the place of intents that
+// ask for the same: a runtime that tries again and again leaves one.
 func (in *intent) abandon() {
 	in.drop()
 	if in.file != nil {
 		if !in.store.noSync {
 			_ = in.file.Sync()
 		}
+		in.replaceEqual()
 		_ = in.file.Release()
 	}
 	in.close()
+}
+
+// replaceEqual removes the intents of earlier ADDs of the attachment with the same
+// configuration and arguments. What cannot be looked at stays.
+func (in *intent) replaceEqual() {
+	own, err := decodeRecord(in.data, kindPending)
+	if err != nil {
+		return
+	}
+	names, _ := in.pending.Names()
+	names = slices.DeleteFunc(names, func(name string) bool { return in.pending.Path(name) == in.file.Path() })
+	found, _, _ := leftovers(in.pending, names, in.key)
+	for _, l := range found {
+		if own.sameRequest(&l.record) {
+			_ = l.file.Remove()
+		} else {
+			_ = l.file.Release()
+		}
+	}
 }
 
 // forget ends an ADD of which nothing is left, or that is on record.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -47,13 +48,14 @@ func TestIntentOfAnAdd_R30(t *testing.T) {
 
 	f.rt.ContainerID = "c2"
 	f.fake.replies["one ADD"] = look(errBanana)
-	for range 3 { // Nomad tries three times without a DEL between
+	for i := range 3 { // Nomad tries three times without a DEL between
+		f.rt.Args = [][2]string{{"try", strconv.Itoa(i)}}
 		_, err = f.AddNetworkList(t.Context(), list, f.rt)
 		require.Error(t, err)
 	}
 	after, err = f.Pending(AttachmentKey{ContainerID: "c2"})
 	require.NoError(t, err)
-	require.Len(t, after, 3, "each ADD has an intent of its own")
+	require.Len(t, after, 3, "each ADD that asked for something else has an intent of its own")
 	for i, p := range after {
 		assert.False(t, p.Running)
 		assert.FileExists(t, p.Path)
@@ -63,10 +65,33 @@ func TestIntentOfAnAdd_R30(t *testing.T) {
 
 	f.fake.take()
 	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
-	assert.Equal(t, []string{"three DEL", "two DEL", "one DEL"}, f.fake.calls())
+	assert.Equal(t, []string{"three DEL", "two DEL", "one DEL"}, f.fake.calls(), "with what this DEL was asked")
 	after, err = f.Pending(AttachmentKey{})
 	require.NoError(t, err)
 	assert.Empty(t, after, "DEL cleans up after all of them")
+}
+
+// A runtime that tries again without DEL leaves one intent for each thing it asked
+// for, not one for each try.
+func TestIntentsOfEqualAddsAreOne(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, v1)
+	f.fake.replies = map[string]any{"two ADD": errBanana}
+	for range 50 {
+		for _, arg := range []string{"x", "y"} {
+			f.rt.Args = [][2]string{{"K", arg}}
+			_, err := f.AddNetworkList(t.Context(), list, f.rt)
+			require.Error(t, err)
+		}
+	}
+	pending, err := f.Pending(AttachmentKey{})
+	require.NoError(t, err)
+	require.Len(t, pending, 2)
+	assert.Equal(t, [][2]string{{"K", "x"}}, pending[0].Args)
+	assert.Equal(t, [][2]string{{"K", "y"}}, pending[1].Args)
+	f.fake.take()
+	require.NoError(t, f.DelContainer(t.Context(), "c1"))
+	assert.Len(t, f.fake.calls(), 6)
 }
 
 func TestIntentStaysUntilEveryPluginsDelSucceeded(t *testing.T) {
@@ -152,7 +177,7 @@ func TestTornIntent(t *testing.T) {
 
 			err = f.DelAttachment(t.Context(), pending[0].AttachmentKey)
 			require.ErrorAs(t, err, &damaged)
-			assert.EqualError(t, err, "record has no configuration")
+			assert.EqualError(t, damaged.Err, "record has no configuration")
 			require.NoError(t, f.GCNetworkList(t.Context(), list3(t, v1), &GCArgs{}))
 			assert.Equal(t, []string{"three DEL", "two DEL", "one DEL"}, f.fake.calls())
 			assert.Empty(t, s.files(t))
