@@ -206,26 +206,6 @@ func TestTimeout(t *testing.T) {
 	assert.Contains(t, stderr, context.DeadlineExceeded.Error())
 }
 
-// TestForbiddenRecords: what may not be read is not damaged.
-func TestForbiddenRecords(t *testing.T) {
-	m := newMachine(t)
-	results := filepath.Join(m.dir, "cache", "results")
-	require.NoError(t, os.Mkdir(results, 0))
-	t.Cleanup(func() { _ = os.Chmod(results, 0o700) })
-	if _, err := os.ReadDir(results); err == nil {
-		t.Skip("this user may read everything")
-	}
-	stdout, stderr, status := m.call("attachments")
-	assert.Equal(t, 1, status)
-	assert.NotContains(t, stdout, "Damaged")
-	assert.Contains(t, stderr, "permission denied")
-
-	stdout, _, status = m.call("doctor")
-	assert.Equal(t, 2, status)
-	assert.Contains(t, stdout, "this user may not read all of it")
-	assert.NotContains(t, stdout, "damaged")
-}
-
 // TestEach takes joined errors apart, however deep.
 func TestEach(t *testing.T) {
 	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")

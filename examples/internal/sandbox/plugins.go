@@ -21,17 +21,30 @@ var packages = map[string]string{
 // CNI_PATH, then /opt/cni/bin, then one in the user's cache directory, where they
 // are built, once, from the sources that internal/testplugins names.
 func Plugins(names ...string) (string, error) {
-	cache, err := os.UserCacheDir()
+	if dir, ok := Find(names...); ok {
+		return dir, nil
+	}
+	built, err := cacheDir()
 	if err != nil {
 		return "", err
 	}
-	built := filepath.Join(cache, "cnikit-examples", "plugins")
+	return built, build(built, names)
+}
+
+// Find is Plugins without building anything.
+func Find(names ...string) (dir string, ok bool) {
+	built, _ := cacheDir()
 	for _, dir := range append(filepath.SplitList(os.Getenv("CNI_PATH")), "/opt/cni/bin", built) {
-		if has(dir, names) {
-			return dir, nil
+		if dir != "" && has(dir, names) {
+			return dir, true
 		}
 	}
-	return built, build(built, names)
+	return "", false
+}
+
+func cacheDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "cnikit-examples", "plugins"), err
 }
 
 func has(dir string, names []string) bool {
