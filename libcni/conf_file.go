@@ -59,7 +59,11 @@ func listFromFile(from files, filename string, bytes []byte, look func(filename 
 		sources = append(sources, dropIns...)
 	}
 	if len(list.Plugins) == 0 {
-		return nil, nil, &ConfError{File: filename, Network: list.Name, Err: errors.New("no plugin configs found")}
+		err := errors.New("no plugin configs found")
+		if single(bytes) {
+			err = fmt.Errorf("%w: this is the configuration of one plugin: name the file *.conf, or put it into a list's \"plugins\"", err)
+		}
+		return nil, nil, &ConfError{File: filename, Network: list.Name, Err: err}
 	}
 	return list, sources, nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/version"
 )
 
 // hostile makes, beside a good network, what should not be there; each entry's
@@ -158,6 +160,21 @@ func TestLoadSet(t *testing.T) {
 	assert.ErrorIs(t, err, set.Bad[1], "the file of that network is the answer")
 	_, err = set.Get("absent")
 	assert.Equal(t, NotFoundError{Dir: "net.d", Name: "absent"}, err)
+
+	files["net.d/60-new.conflist"] = &fstest.MapFile{Data: []byte("{\"name\":\"new\",\n\"cniVersion\":\"1.2.0\",\"plugins\":[{\"type\":\"a\"}]}")}
+	files["net.d/70-cut.conflist"] = &fstest.MapFile{Data: []byte(`{"name":"cut"`)}
+	later, err := LoadFS(files, "net.d")
+	require.NoError(t, err)
+	_, err = later.Get("new")
+	var unsupported *version.UnsupportedError
+	require.ErrorAs(t, err, &unsupported, "no verb would take it")
+	var conf *ConfError
+	require.ErrorAs(t, err, &conf)
+	assert.Equal(t, "net.d/60-new.conflist:2:14 (/cniVersion)", conf.Place())
+	_, err = later.Get("cut")
+	assert.EqualError(t, err, "no net configuration with name \"cut\" in net.d\n"+
+		"net.d/70-cut.conflist:1:14: error parsing configuration list: unexpected end of JSON input")
+	assert.ErrorAs(t, err, &NotFoundError{})
 
 	n, err = set.Default("")
 	require.NoError(t, err)

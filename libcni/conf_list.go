@@ -16,7 +16,8 @@ import (
 // the members sorted and the white space removed; values keep their spelling.
 //
 // CNIVersion is the highest of "cniVersion" and "cniVersions" that this library
-// knows. A list may come without plugins: they may lie in its drop-in folder,
+// knows. A "cniVersion" by itself may be newer: it loads, and every verb refuses
+// it. A list may come without plugins: they may lie in its drop-in folder,
 // which only [NetworkConfFromFile] reads.
 //
 // The error is a [*ConfError]. Nothing is run and no file is read.

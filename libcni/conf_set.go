@@ -45,7 +45,7 @@ type NetworkFile struct {
 // LoadDir reads all files *.conf, *.conflist and *.json of a directory. Whether
 // a file is a list or a single plugin's configuration, which becomes a list, is
 // decided by what it holds, not by its name. Of two networks of one name the
-// first counts.
+// first counts. One of a version that this library does not know is bad.
 //
 // A bad file does not make LoadDir fail; a runtime that wants it to asks
 // [ConfSet.Err]. The error is that of reading the directory; one that does not
@@ -103,16 +103,33 @@ func loadNetwork(from files, name string) (*NetworkFile, []*ConfError, error) {
 			return nil, nil, inFile(name, err)
 		}
 		list, err := ConfListFromConf(plugin)
+		if err == nil {
+			err = list.spoken(bytes)
+		}
 		if err != nil {
 			return nil, nil, inFile(name, err)
 		}
 		return &NetworkFile{NetworkConfigList: list, File: name, PluginFiles: []string{name}}, ofList(list, warnings), nil
 	}
 	list, sources, err := listFromFile(from, name, bytes, look)
+	if err == nil {
+		err = list.spoken(bytes)
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, inFile(name, err)
 	}
 	return &NetworkFile{NetworkConfigList: list, File: name, PluginFiles: sources}, ofList(list, warnings), nil
+}
+
+// spoken refuses a version that every verb would refuse.
+func (l *NetworkConfigList) spoken(src []byte) error {
+	if version.Known(l.CNIVersion) {
+		return nil
+	}
+	o, _ := rawjson.ParseObject(src)
+	return memberFault(o, "cniVersion", &version.UnsupportedError{
+		Asked: []string{l.CNIVersion}, Supported: version.All.SupportedVersions(),
+	}).located(l.Name, src)
 }
 
 // ofList adds the network's name to warnings.
@@ -138,14 +155,17 @@ func single(bytes []byte) bool {
 func (s *ConfSet) Err() error {
 	errs := make([]error, len(s.Bad))
 	for i, bad := range s.Bad {
-		errs[i] = fmt.Errorf("%s: %w", bad.Place(), bad)
+		errs[i] = placed(bad)
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
+func placed(bad *ConfError) error { return &described{bad.Place(), bad} }
+
 // Get returns the network of that name. If there is none because its file is
-// bad, the error is that file's [*ConfError]; else it is a [NotFoundError] or,
-// with no file at all, a [NoConfigsFoundError].
+// bad, the error is that file's [*ConfError]; else it is a [NotFoundError], joined
+// to those of the files whose network's name could not be read, or, with no file
+// at all, a [NoConfigsFoundError].
 func (s *ConfSet) Get(name string) (*NetworkFile, error) {
 	for _, n := range s.Networks {
 		if n.Name == name {
@@ -160,7 +180,16 @@ func (s *ConfSet) Get(name string) (*NetworkFile, error) {
 	if len(s.Networks) == 0 && len(s.Bad) == 0 {
 		return nil, NoConfigsFoundError{Dir: s.Dir}
 	}
-	return nil, NotFoundError{Dir: s.Dir, Name: name}
+	errs := []error{NotFoundError{Dir: s.Dir, Name: name}}
+	for _, bad := range s.Bad {
+		if bad.Network == "" {
+			errs = append(errs, placed(bad))
+		}
+	}
+	if len(errs) == 1 {
+		return nil, errs[0]
+	}
+	return nil, join(errs...)
 }
 
 // Default returns the network of that name or, if name is empty, the first one

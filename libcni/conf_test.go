@@ -168,6 +168,11 @@ func TestDropInFolder(t *testing.T) {
 		assert.EqualError(t, err, "no plugin configs found")
 		assert.Contains(t, fmt.Sprintf("%+v", err), "at: "+file)
 	})
+	t.Run("one plugin's configuration", func(t *testing.T) {
+		write(t, file, `{"name":"net","type":"a"}`)
+		_, err := NetworkConfFromFile(file)
+		assert.EqualError(t, err, `no plugin configs found: this is the configuration of one plugin: name the file *.conf, or put it into a list's "plugins"`)
+	})
 	t.Run("R1 a folder's name cannot lead elsewhere", func(t *testing.T) {
 		_, err := NetworkPluginConfsFromFiles(dir, "../"+filepath.Base(dir)+"/other")
 		assert.ErrorContains(t, err, "invalid characters found in network name")
