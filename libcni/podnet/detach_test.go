@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -99,6 +100,16 @@ func TestDetachAlreadyGone(t *testing.T) {
 			name:  "netns is gone",
 			setup: func(_ *node, netns string) { _ = os.Remove(netns) },
 			want:  func(string) string { return "" },
+		},
+		{
+			name: "netns is unmounted, an empty file is left",
+			setup: func(n *node, netns string) {
+				if runtime.GOOS != "linux" {
+					n.Skip("about Linux's namespaces")
+				}
+				_ = os.Truncate(netns, 0)
+			},
+			want: func(string) string { return "" },
 		},
 		{
 			name: "netns goes while a plugin runs",

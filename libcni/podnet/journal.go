@@ -68,7 +68,7 @@ type journal struct {
 func (j *journals) open() (*atomicfile.Dir, error) { return atomicfile.Create(j.path, nil) }
 
 // container locks the container's file. It waits for other processes; with try it
-// returns errBusy instead.
+// returns errBusy instead of waiting for one that works on the same container.
 func (j *journals) container(ctx context.Context, id string, try bool) (*journal, error) {
 	dir, err := j.open()
 	if err != nil {
@@ -76,21 +76,23 @@ func (j *journals) container(ctx context.Context, id string, try bool) (*journal
 	}
 	held := &journal{dir: dir, name: containerPrefix + id}
 	for wait := (backoff{}); ; {
-		if held.file, err = acquire(dir, held.name); err == nil {
-			if err = giveWay(dir); err == nil {
-				break
-			}
+		held.file, err = acquire(dir, held.name)
+		all := giveWay(dir)
+		if err == nil && all == nil {
+			break
+		}
+		if err == nil {
 			held.back()
+			err = all
 		}
-		if !errors.Is(err, atomicfile.ErrLocked) {
-			_ = dir.Close()
-			return nil, err
+		switch {
+		case !errors.Is(err, atomicfile.ErrLocked):
+		case try && all == nil:
+			err = errBusy
+		default:
+			err = wait.sleep(ctx)
 		}
-		if try {
-			_ = dir.Close()
-			return nil, errBusy
-		}
-		if err := wait.sleep(ctx); err != nil {
+		if err != nil {
 			_ = dir.Close()
 			return nil, err
 		}

@@ -147,8 +147,8 @@ type hold struct {
 }
 
 // hold waits for the container, first for this process's operations on it, then
-// for an operation on all containers, then for other processes. With try the last
-// returns errBusy instead.
+// for an operation on all containers, then for other processes. With try it returns
+// errBusy instead of waiting for another process that works on the container.
 //
 // An operation that attaches needs a file for what it does. One that cleans up goes
 // on without: the disk may be full, and that must not keep it from working.
