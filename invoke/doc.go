@@ -1,8 +1,7 @@
 // Package invoke finds CNI plugins, runs them and says why one failed.
 //
 // It has everything that containernetworking/cni's package of the same name
-// exports, with the same signatures, and is built to be a runtime's safe side of
-// the fork:
+// exports, with the same signatures. Beside that:
 //
 //   - [RawExec] runs a plugin as a process group of its own. When the context ends
 //     the group gets SIGTERM, a grace period and SIGKILL, and the call returns,
@@ -15,6 +14,9 @@
 //     standard error.
 //   - [CheckResult] decides what counts as a result: it names the field of a reply
 //     that would break its readers and leaves the bytes of a good one alone.
+//   - [Observer] is told of every run; [LogObserver] writes it to log/slog.
+//   - [Limit] bounds how many plugins run at once, [EnvPolicy] what they inherit.
+//   - [InProcess] runs plugins that are linked in, [Loopback] is one.
 //
 // An [Exec] stands between the package and the processes, so that tests and
 // runtimes can put their own in its place.

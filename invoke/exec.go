@@ -27,7 +27,8 @@ type Exec interface {
 }
 
 // DefaultExec is the Exec of plugins on disk: a [RawExec] that runs them and a
-// decoder for their VERSION replies. Both parts must be set:
+// decoder for their VERSION replies, whose zero value is ready. RawExec must be
+// set:
 //
 //	&invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: os.Stderr}}
 //

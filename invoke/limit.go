@@ -26,6 +26,8 @@ import (
 //
 //	&invoke.InProcess{Plugins: plugins, Exec: invoke.Limit(nil, n)}
 //
+// An [Observer] sees the waiting as part of a run: Start comes before it.
+//
 // Limits of their own do not count each other's calls.
 func Limit(exec Exec, n int) Exec {
 	exec = orDefault(exec)

@@ -15,7 +15,8 @@
 // A network is an ordered list of plugin configurations, in a file *.conflist,
 // completed by a drop-in folder of the network's name. [LoadNetworkConf] finds
 // one by name, [NetworkConfFromFile] and [NetworkConfFromBytes] parse one. A
-// [ConfError] says where in which file something is wrong. Loading runs nothing.
+// [ConfError] says where in which file something is wrong. [LoadDir] takes a whole
+// directory and tells good files from bad ones. Loading runs nothing.
 //
 // # Verbs
 //
@@ -23,27 +24,53 @@
 // of the one before; [CNIConfig.CheckNetworkList] and [CNIConfig.DelNetworkList]
 // give them the recorded result, DEL in reverse order. [CNIConfig.GCNetworkList]
 // removes what is left of attachments that are no longer valid,
-// [CNIConfig.GetStatusNetworkList] asks whether a network is ready. What plugins
+// [CNIConfig.GetStatusNetworkList] asks whether a network is ready.
+// [CNIConfig.Plan] shows what plugins would get, and runs none. What plugins
 // and vendors write, in configurations and results, travels byte for byte.
+//
+// None of them brings up a container's loopback interface: that is a network of
+// its own, with the plugin loopback or [invoke.Loopback].
+//
+// # Time
+//
+// Without a deadline in its context a verb waits for a plugin for ever. When the
+// context ends, the plugin's process group gets SIGTERM, after
+// [invoke.RawExec].Grace SIGKILL, and the verb returns. A DEL that cleans up after
+// an ADD that ran out of time needs a context of its own.
 //
 // # Records
 //
 // ADD leaves a record in the cache directory, and DEL removes it. It holds what
 // DEL needs: the effective configuration, the arguments and the result. Before
 // the first plugin of an ADD runs, an intent is on disk, so that whatever a
-// crash or a failure leaves behind can still be found and removed. Files and
-// names are those of github.com/containernetworking/cni, in both directions.
+// crash or a failure leaves behind can still be found and removed. The files,
+// below [Options].CacheDir or [CacheDir]:
+//
+//	results/NETWORK-ID-IFNAME      a record; upstream's name and format, both ways
+//	results/NETWORK-ID-IFNAME#...  a record whose first name is another attachment's
+//	pending/NETWORK+ID+IFNAME+...  an intent: an ADD under way, failed or cut off
+//	*/.tmp-...                     unfinished; GC removes those of dead processes
+//
+// Nothing is cleaned up by itself. A runtime that starts again asks
+// [CNIConfig.Pending] what was cut off and calls [CNIConfig.DelContainer] or
+// [CNIConfig.DelAttachment], which need no configuration files, or lets
+// [CNIConfig.GCNetworkList] do it with the list of what is valid. A plugin that was
+// running when its runtime was killed goes on: give it the time to end.
 //
 // # Errors
 //
 // Decide with errors.Is and errors.As, never by text: [invoke.PluginError] for
 // what a plugin did, [RequestError] for what the caller asked, [ConfError] for a
-// configuration, [RecordError] for a record. Printed with %+v they give all that
-// is known, on several lines.
+// configuration, [RecordError] for a record. Printed with %+v what a method
+// returned gives all that is known, on several lines; so does log/slog. An error
+// of yours around it prints its text only: take the inner one with errors.As.
 //
 // # Order
 //
 // The methods of [CNIConfig] may be called from many goroutines; they serialise
 // nothing. One operation at a time for one container, and none beside GC, is the
-// runtime's duty (SPEC.md, section 3, "Lifecycle & Ordering").
+// runtime's duty (SPEC.md, section 3, "Lifecycle & Ordering"). Package podnet,
+// below this one, takes it on for a whole container.
+//
+// SPEC.md and CONVENTIONS.md are those of github.com/containernetworking/cni.
 package libcni

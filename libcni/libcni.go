@@ -22,7 +22,7 @@ const CNICacheV1 = "cniCacheV1"
 // plugins besides the network configuration.
 type RuntimeConf struct {
 	// ContainerID, NetNS and IfName become CNI_CONTAINERID, CNI_NETNS and
-	// CNI_IFNAME. NetNS may be empty for DEL.
+	// CNI_IFNAME. NetNS may be empty for DEL; whether it is there is not checked.
 	ContainerID string
 	NetNS       string
 	IfName      string
@@ -139,15 +139,16 @@ var _ CNI = (*CNIConfig)(nil)
 // libcni does, but for what DIFFERENCES.md lists.
 type Options struct {
 	// Exec runs the plugins. Nil: they are processes, their standard error goes
-	// to this process's.
+	// to this process's, also when an Observer is told of it. To have it there
+	// only, give &invoke.DefaultExec{RawExec: &invoke.RawExec{}}.
 	Exec invoke.Exec
 	// CacheDir holds the records. Empty: the RuntimeConf's, then [CacheDir].
 	CacheDir string
 	// NoSync leaves records to the operating system's own time: cheaper, and
 	// safe against a crash of the process but not of the machine.
 	NoSync bool
-	// Rollback makes a failed ADD run DEL on the whole list, in reverse, before
-	// it returns. The DEL has RollbackTimeout (zero: 30 seconds), whatever is
+	// Rollback makes a failed ADD run DEL on the whole list, in reverse and on
+	// after a plugin that fails, before it returns. The DEL has RollbackTimeout (zero: 30 seconds), whatever is
 	// left of the caller's context. Its errors are joined to the ADD's.
 	Rollback        bool
 	RollbackTimeout time.Duration
