@@ -23,11 +23,24 @@ type Member struct {
 	Value []byte
 	// Offset is where the value begins in the source, in bytes.
 	Offset int
+
+	// simple says that the key needs no decoding. The parser knows it for nothing;
+	// the methods would otherwise look for escapes each time they are asked, which
+	// is for every name that the key might be.
+	simple bool
+}
+
+// plain is the function plain of the key.
+func (m Member) plain() ([]byte, bool) {
+	if m.simple {
+		return m.Quoted[1 : len(m.Quoted)-1], true
+	}
+	return plain(m.Quoted)
 }
 
 // Key returns the decoded key.
 func (m Member) Key() string {
-	if s, ok := plain(m.Quoted); ok {
+	if s, ok := m.plain(); ok {
 		return string(s)
 	}
 	s, _ := String(m.Quoted)
@@ -35,12 +48,17 @@ func (m Member) Key() string {
 }
 
 // Is reports whether the decoded key is name.
-func (m Member) Is(name string) bool { return IsString(m.Quoted, name) }
+func (m Member) Is(name string) bool {
+	if m.simple {
+		return string(m.Quoted[1:len(m.Quoted)-1]) == name
+	}
+	return IsString(m.Quoted, name)
+}
 
 // Folds reports whether encoding/json would store the member in a struct field
 // tagged name: the keys are equal but for their case.
 func (m Member) Folds(name string) bool {
-	if s, ok := plain(m.Quoted); ok {
+	if s, ok := m.plain(); ok {
 		if string(s) == name {
 			return true
 		}
@@ -54,7 +72,7 @@ func (m Member) Folds(name string) bool {
 
 // FoldsPrefix reports whether the key begins with prefix, in any case.
 func (m Member) FoldsPrefix(prefix string) bool {
-	s, ok := plain(m.Quoted)
+	s, ok := m.plain()
 	if !ok {
 		key := m.Key()
 		return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
@@ -255,7 +273,7 @@ func plain(quoted []byte) ([]byte, bool) {
 	}
 	in := quoted[1 : len(quoted)-1]
 	for _, c := range in {
-		if c == '\\' || c == '"' || c < 0x20 || c >= utf8.RuneSelf {
+		if !inString[c] || c >= utf8.RuneSelf {
 			return nil, false
 		}
 	}

@@ -1,5 +1,7 @@
 package rawjson
 
+import "unicode/utf8"
+
 // The functions of this file walk over JSON text. Each takes the index of the
 // first byte of what it skips and returns the index after its last byte, or -1
 // when the text there is not JSON.
@@ -34,8 +36,8 @@ func eachMember(s []byte, i, depth int, f func(Member) bool) int {
 		return i + 1
 	}
 	for i < len(s) && s[i] == '"' {
-		key := i
-		if i = skipString(s, i); i < 0 {
+		key, simple := i, false
+		if i, simple = skipKey(s, i); i < 0 {
 			return -1
 		}
 		quoted := s[key:i]
@@ -46,7 +48,7 @@ func eachMember(s []byte, i, depth int, f func(Member) bool) int {
 		if i = skipValue(s, start, depth+1); i < 0 {
 			return -1
 		}
-		if f != nil && !f(Member{Quoted: quoted, Value: s[start:i], Offset: start}) {
+		if f != nil && !f(Member{Quoted: quoted, Value: s[start:i], Offset: start, simple: simple}) {
 			return -1
 		}
 		if i = skipSpace(s, i); i == len(s) {
@@ -129,6 +131,16 @@ func skipWord(s []byte, i int, word string) int {
 		return -1
 	}
 	return i + len(word)
+}
+
+// skipKey is skipString that tells whether the string needs no decoding.
+func skipKey(s []byte, i int) (end int, simple bool) {
+	for end = i + 1; end < len(s) && inString[s[end]] && s[end] < utf8.RuneSelf; end++ {
+	}
+	if end < len(s) && s[end] == '"' {
+		return end + 1, true
+	}
+	return skipString(s, i), false
 }
 
 // inString are the bytes that mean nothing but themselves within a string. Asking

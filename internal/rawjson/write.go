@@ -53,7 +53,7 @@ func SpliceSorted(dst []byte, o Object, keep func(Member) bool, fields ...Field)
 func (o Object) Sorted() Object {
 	sorted := true
 	for i := 1; i < len(o) && sorted; i++ {
-		key, ok := plain(o[i].Quoted)
+		key, ok := o[i].plain()
 		sorted = ok && o[i-1].compare(string(key)) < 0
 	}
 	if sorted {
@@ -70,7 +70,7 @@ func (o Object) Sorted() Object {
 }
 
 func (m Member) compare(key string) int {
-	if s, ok := plain(m.Quoted); ok {
+	if s, ok := m.plain(); ok {
 		return cmp.Compare(string(s), key)
 	}
 	return cmp.Compare(m.Key(), key)
