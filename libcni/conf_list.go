@@ -93,15 +93,18 @@ func parsePlugins(o rawjson.Object, list *NetworkConfigList) *ConfError {
 		return memberFault(o, "plugins", errors.New("no plugins in list"))
 	}
 	list.Plugins = make([]*PluginConfig, len(elements))
+	members := make(rawjson.Object, 0, 16) // of one plugin after the other
 	for i, e := range elements {
-		conf, members, fault := parsePlugin(e.Value)
+		var conf *types.PluginConf
+		var fault *ConfError
+		conf, members, fault = parsePlugin(members, e.Value)
 		if fault != nil {
 			fault.Err = fmt.Errorf("failed to parse plugin config %d: %w", i, fault.Err)
 			return fault.within(fmt.Sprintf("/plugins/%d", i), plugins.Offset+e.Offset)
 		}
 		list.Plugins[i] = &PluginConfig{
 			Network: conf,
-			Bytes:   rawjson.AppendSorted(make([]byte, 0, len(e.Value)), members, false),
+			Bytes:   rawjson.SpliceSorted(make([]byte, 0, len(e.Value)), members.Sorted(), nil),
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package libcni
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 //
 // The error is a [*ConfError].
 func NetworkPluginConfFromBytes(pluginConfBytes []byte) (*PluginConfig, error) {
-	conf, _, err := parsePlugin(pluginConfBytes)
+	conf, _, err := parsePlugin(make(rawjson.Object, 0, 16), pluginConfBytes)
 	if err != nil {
 		return nil, err.located("", pluginConfBytes)
 	}
@@ -32,34 +33,34 @@ func ConfFromBytes(bytes []byte) (*NetworkConfig, error) {
 }
 
 // parsePlugin reads what the library itself needs of a plugin's configuration,
-// as encoding/json would read it into a PluginConf, and returns the members.
-func parsePlugin(src []byte) (*types.PluginConf, rawjson.Object, *ConfError) {
+// as encoding/json would read it into a PluginConf, and returns the members, which
+// it puts into o.
+func parsePlugin(o rawjson.Object, src []byte) (*types.PluginConf, rawjson.Object, *ConfError) {
 	conf := &types.PluginConf{}
-	o, err := rawjson.ParseObject(src)
+	o, err := rawjson.ParseObjectInto(o, src)
 	if err != nil {
 		if rawjson.TypeOf(src) == rawjson.Null && rawjson.Valid(src) {
 			return nil, nil, missingType()
 		}
 		return nil, nil, fault("", 0, parseError(decodeError(src, err)))
 	}
-	var seen [len(pluginKeys)]string
+	var seen [len(pluginKeys)]rawjson.Member
 	for _, m := range o {
 		i := pluginKey(m)
 		if i < 0 {
 			continue
 		}
-		key := m.Key()
-		if seen[i] != "" && seen[i] != key {
-			return nil, nil, fault(pointerTo(key), m.Offset, parseError(fmt.Errorf(
-				"both %q and %q are there, and which of them counts depends on the reader", seen[i], key)))
+		if first := seen[i]; first.Quoted != nil && !bytes.Equal(first.Quoted, m.Quoted) && first.Key() != m.Key() {
+			return nil, nil, fault(pointerTo(m.Key()), m.Offset, parseError(fmt.Errorf(
+				"both %q and %q are there, and which of them counts depends on the reader", first.Key(), m.Key())))
 		}
-		seen[i] = key
+		seen[i] = m
 		if err := decodePluginKey(conf, pluginKeys[i], m); err != nil {
 			var inner *ConfError
 			if errors.As(err, &inner) {
-				return nil, nil, inner.within(pointerTo(key), m.Offset)
+				return nil, nil, inner.within(pointerTo(m.Key()), m.Offset)
 			}
-			return nil, nil, fault(pointerTo(key), m.Offset, parseError(decodeError(src, err)))
+			return nil, nil, fault(pointerTo(m.Key()), m.Offset, parseError(decodeError(src, err)))
 		}
 	}
 	switch {
@@ -126,20 +127,21 @@ func decodeString(value []byte, to *string) error {
 }
 
 func decodeCapabilities(value []byte, to *map[string]bool) error {
-	o, err := rawjson.ParseObject(value)
-	if err != nil {
-		return errOtherType
-	}
-	*to = make(map[string]bool, len(o))
-	for _, m := range o {
+	*to = map[string]bool{}
+	other := false
+	err := rawjson.EachMember(value, func(m rawjson.Member) bool {
 		switch t := rawjson.TypeOf(m.Value); {
 		case t == rawjson.Bool:
 			(*to)[m.Key()] = m.Value[0] == 't'
 		case t == rawjson.Null:
 			(*to)[m.Key()] = false
 		default:
-			return errOtherType
+			other = true
 		}
+		return !other
+	})
+	if err != nil || other {
+		return errOtherType
 	}
 	return nil
 }

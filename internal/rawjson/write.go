@@ -1,9 +1,11 @@
 package rawjson
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // Field is a member to be written: a key, not yet quoted, and a raw value.
@@ -51,29 +53,38 @@ func SpliceSorted(dst []byte, o Object, keep func(Member) bool, fields ...Field)
 // Sorted sorts the members by key, in place, and returns them with only the last
 // of equal keys.
 func (o Object) Sorted() Object {
-	sorted := true
-	for i := 1; i < len(o) && sorted; i++ {
-		key, ok := o[i].plain()
-		sorted = ok && o[i-1].compare(string(key)) < 0
+	inOrder := true
+	for i := 1; i < len(o) && inOrder; i++ {
+		inOrder = compareKeys(o[i-1], o[i]) < 0
 	}
-	if sorted {
+	if inOrder {
 		return o
 	}
-	slices.SortStableFunc(o, func(a, b Member) int { return cmp.Compare(a.Key(), b.Key()) })
+	slices.SortStableFunc(o, compareKeys)
 	last := o[:0]
 	for i, m := range o {
-		if i+1 == len(o) || m.Key() != o[i+1].Key() {
+		if i+1 == len(o) || compareKeys(m, o[i+1]) != 0 {
 			last = append(last, m)
 		}
 	}
 	return last
 }
 
+func compareKeys(a, b Member) int {
+	s, ok := a.plain()
+	t, also := b.plain()
+	if ok && also {
+		return bytes.Compare(s, t)
+	}
+	return strings.Compare(a.Key(), b.Key())
+}
+
+// compare is compareKeys with a key that is decoded.
 func (m Member) compare(key string) int {
 	if s, ok := m.plain(); ok {
 		return cmp.Compare(string(s), key)
 	}
-	return cmp.Compare(m.Key(), key)
+	return strings.Compare(m.Key(), key)
 }
 
 func appendField(dst []byte, f Field) []byte {
@@ -114,28 +125,14 @@ func AppendString(dst []byte, s string) []byte {
 // within are sorted in the same way; numbers and strings keep their bytes
 // always. The members must come from a successful parse.
 func AppendSorted(dst []byte, o Object, deep bool) []byte {
-	type keyed struct {
-		key string
-		at  int
+	o = slices.Clone(o).Sorted()
+	if !deep {
+		return SpliceSorted(dst, o, nil)
 	}
-	keys := make([]keyed, len(o))
-	for i, m := range o {
-		keys[i] = keyed{m.Key(), i}
-	}
-	slices.SortStableFunc(keys, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
 	dst = append(dst, '{')
-	for i, k := range keys {
-		if i+1 < len(keys) && keys[i+1].key == k.key {
-			continue
-		}
-		m := o[k.at]
+	for _, m := range o {
 		dst = append(comma(dst, '{'), m.Quoted...)
-		dst = append(dst, ':')
-		if deep {
-			dst = appendDeep(dst, m.Value)
-		} else {
-			dst = AppendCompact(dst, m.Value)
-		}
+		dst = appendDeep(append(dst, ':'), m.Value)
 	}
 	return append(dst, '}')
 }
