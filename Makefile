@@ -1,12 +1,14 @@
 # Everything a change has to pass, one target a concern. `make` lists them.
 
 GO      ?= go
-# The inputs of each fuzz target, the runs of every benchmark, and the systems,
+# The inputs of each fuzz target, the runs of every benchmark, the flags of the
+# comparison with upstream (see internal/compat/cmd/ratio), and the systems,
 # besides the one at hand, that every file must compile for. Inputs are counted,
 # because a fuzz run that ends by time fails now and then with nothing but
 # "context deadline exceeded".
 FUZZTIME  ?= 60000x
 BENCHTIME ?= 1x
+RATIO     ?= -rounds 3
 SYSTEMS   ?= windows/amd64 darwin/arm64 freebsd/amd64 linux/386
 
 # The nested modules, those whose code is held to the same rules.
@@ -75,9 +77,11 @@ fuzz: ## every fuzz target with FUZZTIME inputs, or for FUZZTIME=10m
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" .ci/fuzz
 
 .PHONY: bench
-bench: ## every benchmark for BENCHTIME (compare two runs with bin/benchstat)
+bench: ## every benchmark for BENCHTIME (compare two runs with bin/benchstat), then the cost beside upstream's
 	$(call say,benchmarks $(BENCHTIME))
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	$(call say,cost beside upstream)
+	@test ! -f internal/compat/go.mod || $(GO) -C internal/compat run ./cmd/ratio $(RATIO)
 
 .PHONY: apidiff
 apidiff: bin/apidiff ## what the exported API has become since the last tag
