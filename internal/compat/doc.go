@@ -6,7 +6,9 @@
 //     pkg/invoke are this library;
 //   - suites runs upstream's own tests, and those of go-cni, against it;
 //   - diff gives both libraries the same lists and plugins and compares what
-//     each does with them.
+//     each does with them;
+//   - gocni asks the same of go-cni and of podnet, as README.md tells;
+//   - bench measures both libraries side by side.
 //
 // README.md tells how to use the alias module for a program of one's own.
 package compat
