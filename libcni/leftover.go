@@ -29,7 +29,8 @@ func lockIntents(d *atomicfile.Dir, names []string, k key) (files []*atomicfile.
 			files = append(files, f)
 		case errors.Is(err, atomicfile.ErrLocked):
 			busy = true
-		case !errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist):
+		case d.Regular(name): // a link or a directory is nobody's intent
 			errs = append(errs, recordError(d.Path(name), err))
 		}
 	}

@@ -194,6 +194,26 @@ func TestForeignFilesInPendingAreLeftAlone(t *testing.T) {
 	require.NoError(t, f.DelContainer(t.Context(), "c1"))
 	assert.FileExists(t, filepath.Join(dir, "README"))
 	assert.DirExists(t, filepath.Join(dir, "lost+found"))
+
+	// Also under the name of an intent: a link is nobody's.
+	link := filepath.Join(dir, "net+c1+eth0+0000000000000000")
+	if err := os.Symlink("/etc/passwd", link); err != nil {
+		t.Skip(err) // not everywhere may everybody make links
+	}
+	list := list3(t, v1)
+	for _, del := range []func() error{
+		func() error { return f.GCNetworkList(t.Context(), list, &GCArgs{}) },
+		func() error { return f.DelContainer(t.Context(), "c1") },
+		func() error { return f.DelNetworkList(t.Context(), list, f.rt) },
+	} {
+		_, err := f.AddNetworkList(t.Context(), list, f.rt)
+		require.NoError(t, err)
+		f.fake.take()
+		require.NoError(t, del())
+		assert.Len(t, f.fake.calls(), 3)
+	}
+	_, err := os.Lstat(link)
+	assert.NoError(t, err)
 }
 
 func TestUnfinishedFilesAreCleanedAway(t *testing.T) {

@@ -196,6 +196,12 @@ func (d *Dir) List() (names, unfinished []string, err error) {
 	return names, unfinished, err
 }
 
+// Regular reports whether the name is a regular file's: no link, no directory.
+func (d *Dir) Regular(name string) bool {
+	info, err := d.root.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // Remove removes a file. One that is not there is no error.
 func (d *Dir) Remove(name string) error {
 	if err := d.before("remove", name); err != nil {
