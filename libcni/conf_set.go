@@ -160,6 +160,7 @@ func (s *ConfSet) Err() error {
 	return join(errs...)
 }
 
+// placed puts the place of an error before its text.
 func placed(bad *ConfError) error { return &described{bad.Place(), bad} }
 
 // Get returns the network of that name. If there is none because its file is
@@ -174,7 +175,7 @@ func (s *ConfSet) Get(name string) (*NetworkFile, error) {
 	}
 	for _, bad := range s.Bad {
 		if bad.Network == name {
-			return nil, bad
+			return nil, placed(bad)
 		}
 	}
 	if len(s.Networks) == 0 && len(s.Bad) == 0 {
@@ -202,7 +203,7 @@ func (s *ConfSet) Default(name string) (*NetworkFile, error) {
 	case len(s.Networks) > 0:
 		return s.Networks[0], nil
 	case len(s.Bad) > 0:
-		return nil, s.Bad[0]
+		return nil, placed(s.Bad[0])
 	}
 	return nil, NoConfigsFoundError{Dir: s.Dir}
 }

@@ -2,6 +2,7 @@ package podnet
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 )
@@ -19,7 +20,9 @@ type Error struct {
 }
 
 // Error returns everything in one line, but for the line breaks of the cause.
-func (e *Error) Error() string {
+func (e *Error) Error() string { return e.subject() + ": " + e.Err.Error() }
+
+func (e *Error) subject() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
 	for _, part := range [...][2]string{{" container ", e.ContainerID}, {" network ", e.Network}, {" interface ", e.IfName}} {
@@ -27,8 +30,36 @@ func (e *Error) Error() string {
 			b.WriteString(part[0] + part[1])
 		}
 	}
-	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()
+}
+
+// Format writes the text for %v and %s, and with %+v all that the causes have to
+// say, one after the other.
+func (e *Error) Format(s fmt.State, verb rune) {
+	switch {
+	case verb == 'q':
+		_, _ = fmt.Fprintf(s, "%q", e.Error())
+	case verb == 'v' && s.Flag('+'):
+		_, _ = fmt.Fprintf(s, "%s: ", e.subject())
+		formatCauses(s, e.Err)
+	default:
+		_, _ = io.WriteString(s, e.Error())
+	}
+}
+
+// formatCauses takes joined errors apart, which print only their text.
+func formatCauses(s fmt.State, err error) {
+	several, ok := err.(interface{ Unwrap() []error })
+	if _, formats := err.(fmt.Formatter); !ok || formats {
+		_, _ = fmt.Fprintf(s, "%+v", err)
+		return
+	}
+	for i, cause := range several.Unwrap() {
+		if i > 0 {
+			_, _ = io.WriteString(s, "\n")
+		}
+		formatCauses(s, cause)
+	}
 }
 
 // Unwrap returns the cause.
