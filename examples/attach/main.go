@@ -14,9 +14,9 @@ func main() {
 	ctx := context.Background()
 	network, err := libcni.LoadNetworkConf("/etc/cni/net.d", "mynet")
 	if err != nil {
-		log.Fatal(err)
+		log.Fatalf("%+v", err) // with file, line and column
 	}
-	cni := libcni.NewCNIConfig([]string{"/opt/cni/bin"}, nil)
+	cni := libcni.New([]string{"/opt/cni/bin"}, libcni.Options{})
 	container := &libcni.RuntimeConf{ContainerID: "web-1", NetNS: "/run/netns/web-1", IfName: "eth0"}
 
 	result, err := cni.AddNetworkList(ctx, network, container)
@@ -27,6 +27,6 @@ func main() {
 	}
 	// DEL after a failed ADD too: it may have done half of its work.
 	if err := cni.DelNetworkList(ctx, network, container); err != nil {
-		log.Fatal(err)
+		log.Fatalf("%+v", err)
 	}
 }

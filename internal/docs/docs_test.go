@@ -1,5 +1,5 @@
-// Package docs holds the tests that keep README.md, ARCHITECTURE.md and
-// DIFFERENCES.md true as far as a test can.
+// Package docs holds the tests that keep README.md, ARCHITECTURE.md, DIFFERENCES.md
+// and their like true as far as a test can.
 package docs
 
 import (
@@ -16,7 +16,13 @@ import (
 
 const root = "../.."
 
-var testName = regexp.MustCompile(`\b(?:Test|Fuzz|Example)[A-Z0-9_]\w*`)
+var documents = []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "DIFFERENCES.md", "CHANGELOG.md", "SECURITY.md"}
+
+var (
+	testName   = regexp.MustCompile(`\b(?:Test|Fuzz|Example)[A-Z0-9_]\w*`)
+	diffCase   = regexp.MustCompile("`diff:[a-z0-9-]+`")
+	makeTarget = regexp.MustCompile("`make ([a-z0-9-]+)")
+)
 
 func read(t *testing.T, name string) string {
 	t.Helper()
@@ -38,7 +44,7 @@ func TestReadmeProgram(t *testing.T) {
 func TestDocumentedPathsExist(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	quoted := regexp.MustCompile("`(\\.?[A-Za-z0-9_*-]+(?:/[A-Za-z0-9_.*-]+)*(?:/|\\.(?:go|md|mod|conf)))`")
-	for _, doc := range []string{"README.md", "ARCHITECTURE.md", "DIFFERENCES.md", "CHANGELOG.md"} {
+	for _, doc := range documents {
 		t.Run(doc, func(t *testing.T) {
 			text := read(t, doc)
 			found := append(link.FindAllStringSubmatch(text, -1), quoted.FindAllStringSubmatch(text, -1)...)
@@ -54,11 +60,30 @@ func TestDocumentedPathsExist(t *testing.T) {
 	}
 }
 
-// TestReadmeNamesTests looks for the tests that README.md gives as proof.
-func TestReadmeNamesTests(t *testing.T) {
+// TestNamedTestsExist looks for the tests that documents give as proof. Of the
+// differential cases, `diff:NAME`, it wants to see those only that DIFFERENCES.md
+// lists: those are held to what they show.
+func TestNamedTestsExist(t *testing.T) {
 	tests := testNames(t)
-	for _, name := range testName.FindAllString(read(t, "README.md"), -1) {
-		assert.True(t, tests[name], "%s is not there", name)
+	differ := read(t, "DIFFERENCES.md")
+	for _, doc := range documents {
+		text := read(t, doc)
+		for _, name := range testName.FindAllString(text, -1) {
+			assert.True(t, tests[name], "%s names %s, which is not there", doc, name)
+		}
+		for _, name := range diffCase.FindAllString(text, -1) {
+			assert.Contains(t, differ, name, "%s names a case that DIFFERENCES.md does not", doc)
+		}
+	}
+}
+
+// TestMakeTargetsExist looks for the targets of the Makefile that documents name.
+func TestMakeTargetsExist(t *testing.T) {
+	makefile := "\n" + read(t, "Makefile")
+	for _, doc := range documents {
+		for _, m := range makeTarget.FindAllStringSubmatch(read(t, doc), -1) {
+			assert.Contains(t, makefile, "\n"+m[1]+":", "%s names a target that is not there", doc)
+		}
 	}
 }
 
