@@ -118,6 +118,24 @@ func TestDeadlineWithChildThatIgnoresSIGTERM(t *testing.T) {
 	assert.Equal(t, -1, r.failed.ExitCode)
 }
 
+// A plugin that has moved to another process group gets the signals all the same,
+// also when a child of its keeps the old group alive.
+func TestDeadlineWithPluginThatLeftItsGroup(t *testing.T) {
+	if os.Getenv("LEAVE_GROUP") != "" { // in the plugin
+		group, err := syscall.Getpgid(os.Getppid())
+		require.NoError(t, err)
+		require.NoError(t, syscall.Setpgid(0, group))
+		_, _ = os.Stderr.WriteString("ready\n")
+		time.Sleep(5 * time.Minute)
+		return
+	}
+	t.Parallel()
+	r := runUntilReady(t, &invoke.RawExec{Grace: time.Minute},
+		script(t, `sleep 300 & LEAVE_GROUP=1 exec '`+os.Args[0]+`' -test.run '^TestDeadlineWithPluginThatLeftItsGroup$'`))
+	assert.Equal(t, syscall.SIGTERM, r.failed.Signal)
+	assert.Less(t, r.elapsed, time.Minute)
+}
+
 func TestDeadlineWithoutGrace(t *testing.T) {
 	t.Parallel()
 	r := runUntilReady(t, &invoke.RawExec{Grace: -1}, script(t, `echo ready >&2; sleep 300`))
