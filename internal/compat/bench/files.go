@@ -60,10 +60,10 @@ func (l loaded) MarshalJSON() ([]byte, error) {
 // recorded is a runtime with that many records, of one network.
 func recorded(dir string, lib library, records int) (*chained, error) {
 	c, err := newChained(dir, lib, conflist(networkName, 3))
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = c.attached(records)
 	}
-	return c, c.attached(records)
+	return c, err
 }
 
 // listRow lists all records, or those of one container.
@@ -99,5 +99,32 @@ func gcRow(records int) func(*Bench, string, library) (*op, error) {
 			valid[i] = types.GCAttachment{ContainerID: a.ContainerID, IfName: a.IfName}
 		}
 		return &op{run: func(int) (any, error) { return nil, c.GC(c.list, valid) }, exec: c.exec}, nil
+	}
+}
+
+// staleRow collects that many attachments that are no longer valid; one operation
+// is all of them.
+func staleRow(records int) func(*Bench, string, library) (*op, error) {
+	return func(_ *Bench, dir string, lib library) (*op, error) {
+		c, err := newChained(dir, lib, conflist(networkName, 3))
+		return &op{
+			once:    true,
+			prepare: func(int) error { return c.attached(records) },
+			run:     func(int) (any, error) { return nil, c.GC(c.list, nil) },
+		}, err
+	}
+}
+
+// amongRow attaches and detaches a container among that many others.
+func amongRow(others int) func(*Bench, string, library) (*op, error) {
+	return func(_ *Bench, dir string, lib library) (*op, error) {
+		c, err := recorded(dir, lib, others)
+		one := container(others)
+		return &op{run: func(int) (any, error) {
+			if _, err := c.Add(c.list, one); err != nil {
+				return nil, err
+			}
+			return nil, c.Del(c.list, one)
+		}}, err
 	}
 }

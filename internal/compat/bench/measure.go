@@ -96,6 +96,9 @@ func (o *op) slice(n int) (cost, error) {
 
 // calibrate returns how many operations fill a slice.
 func (o *op) calibrate(slice time.Duration) (int, error) {
+	if o.once {
+		return 1, nil
+	}
 	for n := 1; ; n *= 4 {
 		start := time.Now()
 		c, err := o.slice(n)

@@ -32,6 +32,8 @@ type op struct {
 	exec *fakeExec
 	// each is how many ADDs are one operation; 0: that is not counted.
 	each int
+	// once says that only one operation can be prepared at a time.
+	once bool
 	// wall says that others than the calling thread do the work.
 	wall bool
 }

@@ -28,5 +28,29 @@ func Rows() []*Row {
 	)
 }
 
+// Scale returns rows of the same work on a little and on a lot: ten times as much
+// should take ten times as long, and one thing among many no longer than alone.
+func Scale() []*Row {
+	row := func(name string, setup func(*Bench, string, library) (*op, error)) *Row {
+		return &Row{Name: name, setup: setup}
+	}
+	return []*Row{
+		row("ADD, 8 plugins", addRow(8)),
+		row("ADD, 32 plugins", addRow(32)),
+		row("LoadNetworkConf, 100 files", loadRow(100)),
+		row("LoadNetworkConf, 1,000 files", loadRow(1000)),
+		row("list 1,000 records", listRow(1000, false)),
+		row("list 10,000 records", listRow(10000, false)),
+		row("list 10,000 records, by container", listRow(10000, true)),
+		row("GC, 1,000 records, none stale", gcRow(1000)),
+		row("GC, 10,000 records, none stale", gcRow(10000)),
+		row("GC, 100 records, all stale", staleRow(100)),
+		row("GC, 1,000 records, all stale", staleRow(1000)),
+		row("GC, 10,000 records, all stale", staleRow(10000)),
+		row("ADD and DEL, 3 plugins, alone", amongRow(0)),
+		row("ADD and DEL, 3 plugins, among 10,000", amongRow(10000)),
+	}
+}
+
 // limit is how many plugins run at a time here when many callers ask for one.
 const limit = 8

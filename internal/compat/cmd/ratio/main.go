@@ -1,6 +1,6 @@
 // Ratio measures this library beside upstream and prints a table:
 //
-//	go -C internal/compat run ./cmd/ratio [-rounds n] [-slice time] [regexp]
+//	go -C internal/compat run ./cmd/ratio [-scale] [-rounds n] [-slice time] [regexp]
 package main
 
 import (
@@ -17,14 +17,19 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 9, "how often the libraries take turns")
 	slice := flag.Duration("slice", 40*time.Millisecond, "how long a turn is")
+	scale := flag.Bool("scale", false, "measure a little beside a lot instead")
 	flag.Parse()
-	if err := run(*rounds, *slice, flag.Arg(0)); err != nil {
+	rows := bench.Rows()
+	if *scale {
+		rows = bench.Scale()
+	}
+	if err := run(rows, *rounds, *slice, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "ratio:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, slice time.Duration, pattern string) error {
+func run(rows []*bench.Row, rounds int, slice time.Duration, pattern string) error {
 	only, err := regexp.Compile(pattern)
 	if err != nil {
 		return err
@@ -34,15 +39,15 @@ func run(rounds int, slice time.Duration, pattern string) error {
 		return err
 	}
 	defer b.Close()
-	const format = "%-34s %11s %11s %8s %8s %7s %6s %6s  %s\n"
+	const format = "%-38s %11s %11s %8s %8s %7s %6s %6s  %s\n"
 	fmt.Printf(format, "", "upstream", "cnikit", "allocs", "allocs", "ratio", "least", "aim", "")
-	for _, row := range bench.Rows() {
+	for _, row := range rows {
 		if !only.MatchString(row.Name) {
 			continue
 		}
 		m, err := b.Measure(row, rounds, slice)
 		if errors.Is(err, bench.ErrNoCompiler) {
-			fmt.Printf("%-34s %v\n", row.Name, err)
+			fmt.Printf("%-38s %v\n", row.Name, err)
 			continue
 		}
 		if err != nil {
@@ -52,9 +57,13 @@ func run(rounds int, slice time.Duration, pattern string) error {
 		if m.Ratio < row.Least {
 			short = "short of it"
 		}
+		least, aim := "", ""
+		if row.Least > 0 {
+			least, aim = fmt.Sprintf("%gx", row.Least), fmt.Sprintf("%gx", row.Aim)
+		}
 		fmt.Printf(format, row.Name, micros(m.Time[0]), micros(m.Time[1]),
 			fmt.Sprintf("%.0f", m.Allocs[0]), fmt.Sprintf("%.0f", m.Allocs[1]),
-			fmt.Sprintf("%.2fx", m.Ratio), fmt.Sprintf("%gx", row.Least), fmt.Sprintf("%gx", row.Aim), short)
+			fmt.Sprintf("%.2fx", m.Ratio), least, aim, short)
 	}
 	return nil
 }
