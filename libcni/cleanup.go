@@ -3,6 +3,8 @@ package libcni
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/cnikit/cnikit/internal/atomicfile"
 )
@@ -13,7 +15,7 @@ type cleanup struct {
 	*CNIConfig
 	store   *store
 	pending *atomicfile.Dir // nil: no intents
-	names   []string        // in pending
+	names   []string        // in pending, sorted
 	// fallback is the network for what has no configuration of its own; nil if
 	// there is none.
 	fallback *network
@@ -32,6 +34,7 @@ func (c *CNIConfig) cleanup(s *store) (*cleanup, error) {
 	u.pending = d
 	var unfinished []string
 	u.names, unfinished, err = d.List()
+	slices.Sort(u.names)
 	d.CleanOf(unfinished, staleAge)
 	return u, recordError(s.pendingPath(), err)
 }
@@ -63,6 +66,18 @@ func (u *cleanup) keys(match AttachmentKey) []key {
 	return keys
 }
 
+// intents returns the names of the attachment's intents. There may be thousands of
+// others, and each attachment is asked for.
+func (u *cleanup) intents(k key) []string {
+	prefix := k.pendingPrefix()
+	from, _ := slices.BinarySearch(u.names, prefix)
+	to := from
+	for to < len(u.names) && strings.HasPrefix(u.names[to], prefix) {
+		to++
+	}
+	return u.names[from:to]
+}
+
 // attachment runs DEL for one attachment and then forgets it. The intents are
 // locked meanwhile, so that two that clean up do not meet; what a living ADD holds
 // is left alone. Nothing is run for an attachment whose record is damaged.
@@ -71,7 +86,7 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 	if u.pending != nil {
 		var busy bool
 		var err error
-		found, busy, err = leftovers(u.pending, u.names, k)
+		found, busy, err = leftovers(u.pending, u.intents(k), k)
 		defer func() {
 			for _, l := range found {
 				_ = l.file.Release()

@@ -83,7 +83,7 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 
 // dropIntents removes what failed ADDs of a valid attachment left.
 func (u *cleanup) dropIntents(ctx context.Context, k key) {
-	files, _, err := lockIntents(u.pending, u.names, k)
+	files, _, err := lockIntents(u.pending, u.intents(k), k)
 	if err := errors.Join(err, removeAll(files)); err != nil {
 		u.warn(ctx, err)
 	}

@@ -121,3 +121,27 @@ func (*nothing) FindInPath(plugin string, _ []string) (string, error) { return p
 func (*nothing) ExecPlugin(context.Context, string, []byte, []string) ([]byte, error) {
 	return nil, nil
 }
+
+// BenchmarkGCOfLeftovers: ADDs that failed, each of another attachment. One of a
+// thousand costs no more than one of a hundred.
+func BenchmarkGCOfLeftovers(b *testing.B) {
+	for _, n := range []int{100, 1000, 4000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			fake := &fakeExec{replies: map[string]any{"ADD": errBanana}}
+			c := New([]string{"/opt/cni/bin"}, Options{Exec: fake, CacheDir: b.TempDir(), NoSync: true})
+			list, err := NetworkConfFromBytes([]byte(benchList))
+			require.NoError(b, err)
+			for b.Loop() {
+				b.StopTimer()
+				for i := range n {
+					_, err := c.AddNetworkList(b.Context(), list, &RuntimeConf{ContainerID: fmt.Sprint("c", i), IfName: "eth0"})
+					require.Error(b, err)
+				}
+				fake.take()
+				b.StartTimer()
+				require.NoError(b, c.GCNetworkList(b.Context(), list, &GCArgs{}))
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "us/leftover")
+		})
+	}
+}
