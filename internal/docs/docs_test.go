@@ -5,8 +5,10 @@ package docs
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +87,53 @@ func TestMakeTargetsExist(t *testing.T) {
 			assert.Contains(t, makefile, "\n"+m[1]+":", "%s names a target that is not there", doc)
 		}
 	}
+}
+
+// TestSpecificationIsMapped holds ARCHITECTURE.md's table of sections and files
+// against the headings of the specification: each section that says what is to be
+// done has a row, and no row a section that is not there.
+func TestSpecificationIsMapped(t *testing.T) {
+	examples := []string{"1 Example configuration", "2 Overview"}
+	sections := map[string]bool{}
+	number := ""
+	for _, line := range strings.Split(specification(t), "\n") {
+		heading, ok := strings.CutPrefix(line, "##")
+		if !ok {
+			continue
+		}
+		title := strings.TrimSuffix(strings.ReplaceAll(strings.TrimLeft(heading, "# "), "`", ""), ":")
+		if m := regexp.MustCompile(`^Section (\d)`).FindStringSubmatch(title); m != nil {
+			number = m[1]
+			continue
+		}
+		if strings.HasPrefix(title, "Appendix") {
+			break
+		}
+		title, _, _ = strings.Cut(title, ":") // ADD: Add container to network, ...
+		if name := number + " " + title; number != "" && !slices.Contains(examples, name) {
+			sections[name] = true
+		}
+	}
+	require.Greater(t, len(sections), 20)
+
+	_, table, ok := strings.Cut(read(t, "ARCHITECTURE.md"), "## From the specification to the code")
+	require.True(t, ok)
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (\d [^|]*) \|(.*)\|$`).FindAllStringSubmatch(table, -1) {
+		rows[m[1]] = true
+		assert.Contains(t, m[2], ".go`", "row %s names no file", m[1])
+	}
+	assert.Equal(t, sections, rows)
+}
+
+// specification returns the specification, which comes with upstream's module.
+func specification(t *testing.T) string {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/containernetworking/cni").Output()
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "SPEC.md"))
+	require.NoError(t, err)
+	return string(text)
 }
 
 // TestDifferencesHaveTests holds every row of DIFFERENCES.md to its form: a
