@@ -161,12 +161,13 @@ func TestDifferencesHaveTests(t *testing.T) {
 	assert.NotEmpty(t, numbers)
 }
 
-// testNames returns the tests of all modules of this project.
+// testNames returns the tests of all modules of this project, and what is named
+// like one: invoketest.TestExec.
 func testNames(t *testing.T) map[string]bool {
 	names := map[string]bool{}
 	fn := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
+		if err != nil || !strings.HasSuffix(path, ".go") {
 			return err
 		}
 		data, err := os.ReadFile(path)
