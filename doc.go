@@ -5,6 +5,8 @@
 //
 //   - [github.com/cnikit/cnikit/libcni] to load network configurations and run
 //     ADD, CHECK, DEL, GC, STATUS and VERSION on them,
+//   - [github.com/cnikit/cnikit/libcni/podnet], on top of it, to attach containers
+//     to several networks with order, rollback and recovery after a crash,
 //   - [github.com/cnikit/cnikit/invoke] to decide how a plugin is run, and to
 //     read from an error why one failed,
 //   - [github.com/cnikit/cnikit/types] and [github.com/cnikit/cnikit/version]

@@ -11,7 +11,7 @@ import (
 
 // AddNetworkList attaches a container to the network: it runs ADD on each plugin
 // in order, each with the result of the one before, and stores the last result
-// in a record (SPEC.md, section 3, "Attachment"; "ADD").
+// in a record (SPEC.md, section 3, "Adding an attachment").
 //
 // The result has the list's version. Before the first plugin runs, arguments
 // have been checked, every executable found, and the record's directory tried.

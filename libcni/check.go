@@ -8,8 +8,9 @@ import (
 )
 
 // CheckNetworkList asks each plugin in order whether the attachment is as ADD
-// left it, giving each the recorded result (SPEC.md, section 3, "CHECK"). It
-// stops at the first one that says no. A list with DisableCheck succeeds.
+// left it, giving each the recorded result (SPEC.md, section 3, "Checking an
+// attachment"). It stops at the first one that says no. A list with DisableCheck
+// succeeds.
 //
 // Errors: as of [CNIConfig.AddNetworkList]; [ErrorCheckNotSupp] below version
 // 0.4.0; [*RecordError] for a damaged record; [ErrNoRecord] where

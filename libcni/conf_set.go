@@ -237,7 +237,8 @@ func (l *NetworkConfigList) Supports(command string) bool {
 
 // NegotiateVersion asks every plugin of the list for its versions and returns
 // the highest of the configuration's that all of them and this library support
-// (SPEC.md, section 1: "cniVersions"). To use it, set the list's CNIVersion.
+// (SPEC.md, section 1, "Version considerations"). To use it, set the list's
+// CNIVersion.
 //
 // Errors: as of [CNIConfig.AddNetworkList] for a plugin that does not answer;
 // [*version.UnsupportedError] when there is no such version.

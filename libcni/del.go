@@ -8,8 +8,8 @@ import (
 
 // DelNetworkList detaches a container from the network: it runs DEL on each
 // plugin in reverse order, each with the recorded result, and then removes the
-// record (SPEC.md, section 3, "DEL"). It may be repeated; without a record the
-// plugins get no prevResult, and below version 0.4.0 they never do.
+// record (SPEC.md, section 3, "Deleting an attachment"). It may be repeated; without
+// a record the plugins get no prevResult, and below version 0.4.0 they never do.
 //
 // It stops at the first plugin that fails, or goes on with
 // [Options.ContinueOnDelError]; either way the record stays, so that the DEL can

@@ -8,7 +8,7 @@ import (
 
 // DelAttachment runs DEL for one attachment from its record alone: with the
 // configuration and the arguments of its ADD, also when the files they came from
-// are gone or have changed (SPEC.md, section 3, "DEL"). Then it cleans up after
+// are gone or have changed (SPEC.md, section 2, "DEL"). Then it cleans up after
 // ADDs of it that failed with other arguments, and forgets the attachment. One of
 // which nothing is known is no error: DEL may be repeated.
 //

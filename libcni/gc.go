@@ -11,9 +11,9 @@ import (
 )
 
 // GCNetworkList cleans up after attachments to the network that are no longer
-// valid (SPEC.md, section 3, "GC"): it runs DEL for each, with the configuration
-// and the arguments of its record or intent, and then GC on the plugins, if the
-// network's version has GC. A list with DisableGC succeeds.
+// valid (SPEC.md, section 3, "Garbage-collecting a network"): it runs DEL for each,
+// with the configuration and the arguments of its record or intent, and then GC on
+// the plugins, if the network's version has GC. A list with DisableGC succeeds.
 //
 // An attachment in args.ValidAttachments is never DELed, whatever failed ADDs of
 // it left behind; that is dropped. An attachment whose ADD is under way is left

@@ -9,9 +9,9 @@ import (
 const rollbackTimeout = 30 * time.Second
 
 // rollback undoes an ADD that failed by DEL of the whole network, last plugin
-// first, the one that failed included (SPEC.md, section 3, "ADD"). It goes on
-// after a plugin's error: there will be no better time. last is the last result
-// that a plugin gave.
+// first, the one that failed included (SPEC.md, section 3, "Adding an
+// attachment"). It goes on after a plugin's error: there will be no better time.
+// last is the last result that a plugin gave.
 //
 // It has a time of its own, since the caller's may just have run out. What it
 // cannot undo stays as an intent. An attachment that is on record was made by an

@@ -10,7 +10,7 @@ import (
 )
 
 // GetStatusNetworkList asks each plugin in order whether it is ready for ADD and
-// returns the first one's no (SPEC.md, section 3, "STATUS"). Below version 1.1.0
+// returns the first one's no (SPEC.md, section 2, "STATUS"). Below version 1.1.0
 // there is nothing to ask, and it succeeds.
 //
 // Errors: as of [CNIConfig.AddNetworkList]. A plugin's own [*types.Error] has

@@ -13,7 +13,7 @@ import (
 // ValidateNetworkList asks each plugin for its version and returns the
 // capabilities that the plugins' configurations declare, sorted. It fails if a
 // plugin has no executable or does not support the list's version (SPEC.md,
-// section 3, "VERSION").
+// section 2, "VERSION").
 //
 // The error holds one error for each plugin that is not right, in the list's
 // order, to be had by errors.As or Unwrap() []error.

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -93,28 +92,10 @@ func TestMakeTargetsExist(t *testing.T) {
 // against the headings of the specification: each section that says what is to be
 // done has a row, and no row a section that is not there.
 func TestSpecificationIsMapped(t *testing.T) {
-	examples := []string{"1 Example configuration", "2 Overview"}
-	sections := map[string]bool{}
-	number := ""
-	for _, line := range strings.Split(specification(t), "\n") {
-		heading, ok := strings.CutPrefix(line, "##")
-		if !ok {
-			continue
-		}
-		title := strings.TrimSuffix(strings.ReplaceAll(strings.TrimLeft(heading, "# "), "`", ""), ":")
-		if m := regexp.MustCompile(`^Section (\d)`).FindStringSubmatch(title); m != nil {
-			number = m[1]
-			continue
-		}
-		if strings.HasPrefix(title, "Appendix") {
-			break
-		}
-		title, _, _ = strings.Cut(title, ":") // ADD: Add container to network, ...
-		if name := number + " " + title; number != "" && !slices.Contains(examples, name) {
-			sections[name] = true
-		}
-	}
+	sections := specification(t)
 	require.Greater(t, len(sections), 20)
+	delete(sections, "1 Example configuration")
+	delete(sections, "2 Overview")
 
 	_, table, ok := strings.Cut(read(t, "ARCHITECTURE.md"), "## From the specification to the code")
 	require.True(t, ok)
@@ -127,13 +108,51 @@ func TestSpecificationIsMapped(t *testing.T) {
 	assert.Equal(t, sections, rows)
 }
 
-// specification returns the specification, which comes with upstream's module.
-func specification(t *testing.T) string {
+// TestCitedSectionsExist looks for the sections that comments cite, as in
+// (SPEC.md, section 3, "Adding an attachment").
+func TestCitedSectionsExist(t *testing.T) {
+	sections := specification(t)
+	space := regexp.MustCompile(`\n\s*// |\s+`)
+	cited := regexp.MustCompile(`section (\d), "([^"]*)"`)
+	count := 0
+	eachGoFile(t, func(path, text string) {
+		for _, m := range cited.FindAllStringSubmatch(space.ReplaceAllString(text, " "), -1) {
+			count++
+			assert.True(t, sections[m[1]+" "+m[2]], "%s cites a section that is not there: %s", path, m[0])
+		}
+	})
+	assert.Greater(t, count, 10)
+}
+
+// specification returns the headings of the specification, which comes with
+// upstream's module, as "3 Adding an attachment".
+func specification(t *testing.T) map[string]bool {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/containernetworking/cni").Output()
 	require.NoError(t, err)
 	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "SPEC.md"))
 	require.NoError(t, err)
-	return string(text)
+
+	sections := map[string]bool{}
+	number := ""
+	for line := range strings.Lines(string(text)) {
+		title, ok := strings.CutPrefix(strings.TrimSpace(line), "##")
+		if !ok {
+			continue
+		}
+		title = strings.ReplaceAll(strings.TrimLeft(title, "# "), "`", "")
+		if rest, ok := strings.CutPrefix(title, "Section "); ok {
+			number = rest[:1]
+			continue
+		}
+		if strings.HasPrefix(title, "Appendix") {
+			break
+		}
+		if number != "" {
+			title, _, _ = strings.Cut(title, ":") // ADD: Add container to network, ...
+			sections[number+" "+title] = true
+		}
+	}
+	return sections
 }
 
 // TestDifferencesHaveTests holds every row of DIFFERENCES.md to its form: a
@@ -166,16 +185,23 @@ func TestDifferencesHaveTests(t *testing.T) {
 func testNames(t *testing.T) map[string]bool {
 	names := map[string]bool{}
 	fn := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
+	eachGoFile(t, func(_, text string) {
+		for _, m := range fn.FindAllStringSubmatch(text, -1) {
+			names[m[1]] = true
+		}
+	})
+	return names
+}
+
+// eachGoFile calls f for every Go file of all modules of this project.
+func eachGoFile(t *testing.T, f func(path, text string)) {
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") {
 			return err
 		}
-		data, err := os.ReadFile(path)
-		for _, m := range fn.FindAllSubmatch(data, -1) {
-			names[string(m[1])] = true
-		}
+		text, err := os.ReadFile(path)
+		f(path, strings.ReplaceAll(string(text), "\r\n", "\n"))
 		return err
 	})
 	require.NoError(t, err)
-	return names
 }

@@ -23,8 +23,9 @@ type GCArgs struct {
 // GC detaches all attachments on record in the cache directory that are not valid,
 // and those whose ADD failed, each with the configuration of its ADD; then it runs GC
 // on the plugins of all configured networks whose version has it (SPEC.md, section
-// 3, "GC"). No other operation on containers runs meanwhile, in this process or
-// another one with the same cache directory. Networks with disableGC are left alone.
+// 3, "Garbage-collecting a network"). No other operation on containers runs
+// meanwhile, in this process or another one with the same cache directory. Networks
+// with disableGC are left alone.
 //
 // It returns the attachments that it detached, would detach, or could not. An
 // attachment that could not be detached counts as valid for the plugins: its next
