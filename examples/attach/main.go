@@ -6,12 +6,12 @@ package main
 import (
 	"context"
 	"log"
+	"time"
 
 	"github.com/cnikit/cnikit/libcni"
 )
 
 func main() {
-	ctx := context.Background()
 	network, err := libcni.LoadNetworkConf("/etc/cni/net.d", "mynet")
 	if err != nil {
 		log.Fatalf("%+v", err) // with file, line and column
@@ -19,13 +19,17 @@ func main() {
 	cni := libcni.New([]string{"/opt/cni/bin"}, libcni.Options{})
 	container := &libcni.RuntimeConf{ContainerID: "web-1", NetNS: "/run/netns/web-1", IfName: "eth0"}
 
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	result, err := cni.AddNetworkList(ctx, network, container)
 	if err == nil {
 		_ = result.Print()
 	} else {
 		log.Printf("%+v", err) // with plugin, verb, exit status and standard error
 	}
-	// DEL after a failed ADD too: it may have done half of its work.
+	// DEL after a failed ADD too, with a time of its own: half of it may be done.
+	ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	if err := cni.DelNetworkList(ctx, network, container); err != nil {
 		log.Fatalf("%+v", err)
 	}
