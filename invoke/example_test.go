@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"sync"
 	"syscall"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -88,4 +92,85 @@ func ExampleCheckResult() {
 	// {"cniVersion":"1.0.0","ips":[{"address":"10.1.0.2/24"}]}
 	// {"cniVersion":"1.0.0","ips":[{"address":"10.1.0.2/24"}]}
 	// error: /ips/0: JSON value is null, not an object
+}
+
+// Plugins see what they need of this process's environment and nothing else.
+func ExampleEnvPolicy_Environ() {
+	for _, name := range []string{"EXAMPLE_PASSWORD", "EXAMPLE_REGION"} {
+		os.Setenv(name, "north")
+		defer os.Unsetenv(name)
+	}
+	policy := invoke.EnvPolicy{Allow: []string{"EXAMPLE_REGION"}, Set: []string{"PATH=/usr/sbin:/usr/bin"}}
+
+	for _, variable := range policy.Environ(&invoke.Args{
+		Command: "ADD", ContainerID: "c1", NetNS: "/run/netns/c1", IfName: "eth0",
+		PluginArgs: [][2]string{{"IgnoreUnknown", "1"}}, Path: "/opt/cni/bin",
+	}) {
+		fmt.Println(variable)
+	}
+	// Output:
+	// CNI_ARGS=IgnoreUnknown=1
+	// CNI_COMMAND=ADD
+	// CNI_CONTAINERID=c1
+	// CNI_IFNAME=eth0
+	// CNI_NETNS=/run/netns/c1
+	// CNI_PATH=/opt/cni/bin
+	// EXAMPLE_REGION=north
+	// PATH=/usr/sbin:/usr/bin
+}
+
+// A span, or a metric, for each run of a plugin.
+func ExampleObserver() {
+	type span struct{ name string }
+	observer := &invoke.Observer{
+		Start: func(ctx context.Context, call *invoke.Call) context.Context {
+			return context.WithValue(ctx, span{}, &span{call.Command + " " + call.Plugin})
+		},
+		End: func(ctx context.Context, _ *invoke.Call, outcome *invoke.Outcome) {
+			fmt.Println(ctx.Value(span{}).(*span).name, "ended:", outcome.Err)
+		},
+	}
+	call := &invoke.Call{Plugin: "bridge", Path: "/opt/cni/bin/bridge", Command: "ADD", Observer: observer}
+	_, _ = call.Run(context.Background(), &fakeExec{err: types.NewError(types.ErrTryAgainLater, "busy", "")})
+	// Output:
+	// ADD bridge ended: busy
+}
+
+// However many attachments are made at a time, two plugins run.
+func ExampleLimit() {
+	var mu sync.Mutex
+	running, most := 0, 0
+	count := func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		running += n
+		most = max(most, running)
+	}
+	plugin := func(context.Context, *invoke.Request) error {
+		count(+1)
+		runtime.Gosched()
+		count(-1)
+		return nil
+	}
+	exec := invoke.Limit(&invoke.InProcess{Plugins: map[string]*invoke.Plugin{"bridge": {Del: plugin}}}, 2)
+	path, err := exec.FindInPath("bridge", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			call := &invoke.Call{
+				Plugin: "bridge", Path: path, Command: "DEL", Stdin: []byte(`{"cniVersion":"1.1.0","name":"backend","type":"bridge"}`),
+				Environ: []string{"CNI_COMMAND=DEL", "CNI_CONTAINERID=c1", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin"},
+			}
+			if _, err := call.Run(context.Background(), exec); err != nil {
+				log.Fatal(err)
+			}
+		})
+	}
+	all.Wait()
+	fmt.Println(most <= 2)
+	// Output:
+	// true
 }
