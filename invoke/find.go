@@ -23,6 +23,7 @@ type NotFoundError struct {
 	Reason error
 }
 
+// Error names the plugin and the directories, and Reason where there is one.
 func (e *NotFoundError) Error() string {
 	text := fmt.Sprintf("failed to find plugin %q in path %s", e.Plugin, e.Dirs)
 	if e.Reason != nil {

@@ -17,6 +17,7 @@ type ResultError struct {
 	Reason  string
 }
 
+// Error returns the place, where there is one, and the reason.
 func (e *ResultError) Error() string {
 	if e.Pointer == "" {
 		return e.Reason

@@ -125,8 +125,9 @@ func readPending(d *atomicfile.Dir, name string, k key) (*PendingAttachment, err
 }
 
 // GetCachedAttachments returns the recorded attachments of a container, or of all
-// if containerID is empty, in the order of the records' names. What cannot be
-// read is left out; [CNIConfig.Attachments] reports it.
+// if containerID is empty, in the order of the records' names. A record that cannot
+// be read is left out; [CNIConfig.Attachments] reports it. The error, a
+// [*RecordError], is that of the directory.
 func (c *CNIConfig) GetCachedAttachments(containerID string) ([]*NetworkAttachment, error) {
 	records, err := c.store(nil).records(AttachmentKey{ContainerID: containerID})
 	attachments := make([]*NetworkAttachment, len(records))

@@ -135,7 +135,7 @@ func (p *PluginConfig) dropRuntimeMembers() {
 
 // ConfFiles returns the paths of the entries of dir whose extension is one of
 // extensions (".conf", with the dot), directories left out, in lexical order. A
-// directory that does not exist has no entries.
+// directory that does not exist has no entries; the error is that of reading it.
 func ConfFiles(dir string, extensions []string) ([]string, error) {
 	return osFiles{}.list(dir, extensions)
 }

@@ -6,21 +6,24 @@ import (
 )
 
 // NotFoundError reports that a directory has configurations, but none of that
-// name.
+// name. It is returned as a value: errors.As wants a *NotFoundError to fill.
 type NotFoundError struct {
 	Dir  string
 	Name string
 }
 
+// Error returns upstream's text.
 func (e NotFoundError) Error() string {
 	return fmt.Sprintf("no net configuration with name %q in %s", e.Name, e.Dir)
 }
 
-// NoConfigsFoundError reports a directory without configurations.
+// NoConfigsFoundError reports a directory without configurations. It is returned
+// as a value, as [NotFoundError] is.
 type NoConfigsFoundError struct {
 	Dir string
 }
 
+// Error returns upstream's text.
 func (e NoConfigsFoundError) Error() string {
 	return fmt.Sprintf("no net configurations found in %s", e.Dir)
 }

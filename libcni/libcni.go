@@ -72,7 +72,8 @@ type NetworkConfigList struct {
 	Bytes []byte
 }
 
-// NetworkAttachment is what the record of one attachment says.
+// NetworkAttachment is what the record of one attachment says, as
+// [CNIConfig.GetCachedAttachments] returns it. [Attachment] says more.
 type NetworkAttachment struct {
 	ContainerID    string
 	Network        string
@@ -83,8 +84,10 @@ type NetworkAttachment struct {
 	CapabilityArgs map[string]interface{}
 }
 
-// GCArgs says which attachments of a network are still in use.
+// GCArgs says which attachments of a network are still in use. The zero value says
+// that none is.
 type GCArgs struct {
+	// ValidAttachments name them by container and interface.
 	ValidAttachments []types.GCAttachment
 }
 
