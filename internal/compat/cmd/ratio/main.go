@@ -1,6 +1,10 @@
 // Ratio measures this library beside upstream and prints a table:
 //
 //	go -C internal/compat run ./cmd/ratio [-scale] [-rounds n] [-slice time] [regexp]
+//	go -C internal/compat run ./cmd/ratio -callers n [-rounds n]
+//
+// The second form has a process of its own for each library, in which n callers
+// attach containers at once, and tells its threads and memory too.
 package main
 
 import (
@@ -8,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"time"
 
@@ -18,7 +23,16 @@ func main() {
 	rounds := flag.Int("rounds", 9, "how often the libraries take turns")
 	slice := flag.Duration("slice", 40*time.Millisecond, "how long a turn is")
 	scale := flag.Bool("scale", false, "measure a little beside a lot instead")
+	callers := flag.Int("callers", 0, "measure that many callers at once instead")
+	as := flag.String("as", "", "the `library` that they call (for the processes started here)")
 	flag.Parse()
+	if *callers > 0 {
+		if err := burst(*as, *callers, *rounds); err != nil {
+			fmt.Fprintln(os.Stderr, "ratio:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	rows := bench.Rows()
 	if *scale {
 		rows = bench.Scale()
@@ -69,3 +83,28 @@ func run(rows []*bench.Row, rounds int, slice time.Duration, pattern string) err
 }
 
 func micros(d time.Duration) string { return fmt.Sprintf("%.1f us", float64(d)/1e3) }
+
+func burst(library string, callers, rounds int) error {
+	if library == "" {
+		fmt.Printf("%-10s %10s %10s %12s\n", "", "ADDs/s", "threads", "peak MiB")
+		for _, library := range []string{"upstream", "cnikit"} {
+			cmd := exec.Command(os.Args[0], append([]string{"-as", library}, os.Args[1:]...)...)
+			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+			if err := cmd.Run(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	b, err := bench.New()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	m, err := b.Burst(library, callers, rounds)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-10s %10.0f %10d %12.1f\n", library, m.PerSecond, m.Threads, float64(m.PeakKiB)/1024)
+	return nil
+}
