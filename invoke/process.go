@@ -81,7 +81,7 @@ type pipe struct{ read, write *os.File }
 
 func openPipes() (in, out, errs pipe, err error) {
 	for _, p := range []*pipe{&in, &out, &errs} {
-		if p.read, p.write, err = os.Pipe(); err != nil {
+		if *p, err = newPipe(p == &in); err != nil {
 			closeAll(in.read, in.write, out.read, out.write)
 			return in, out, errs, err
 		}

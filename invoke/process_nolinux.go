@@ -2,6 +2,14 @@
 
 package invoke
 
+import "os"
+
+// newPipe makes the pipe to or from a plugin.
+func newPipe(bool) (p pipe, err error) {
+	p.read, p.write, err = os.Pipe()
+	return p, err
+}
+
 // wait waits for the process and reaps it. A signal to its group may come after
 // that: the number is free then only if the group is empty, and systems do not give
 // a number out again at once.

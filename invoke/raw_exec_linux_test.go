@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -83,4 +84,19 @@ func TestThousandRunsLeakNothing(t *testing.T) {
 	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines, "goroutines")
 	_, err = syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 	assert.Equal(t, syscall.ECHILD, err, "zombies")
+}
+
+// BenchmarkRawExec is one process, as small as the system has one.
+func BenchmarkRawExec(b *testing.B) {
+	path, err := exec.LookPath("true")
+	if err != nil {
+		b.Skip(err)
+	}
+	var raw invoke.RawExec
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := raw.ExecPlugin(b.Context(), path, []byte(`{"cniVersion":"1.1.0"}`), []string{}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
