@@ -126,10 +126,7 @@ func (r *record) decodeMember(m rawjson.Member) (err error) {
 	case m.Is("netns"):
 		r.netns, err = stringValue(m.Value)
 	case m.Is("config"):
-		var text string
-		if text, err = stringValue(m.Value); err == nil {
-			r.config, err = base64.StdEncoding.DecodeString(text)
-		}
+		r.config, err = bytesValue(m.Value)
 	case m.Is("cniArgs"):
 		r.args, err = argsValue(m.Value)
 	case m.Is("capabilityArgs"):
@@ -162,23 +159,40 @@ func objectValue(value []byte) ([]byte, error) {
 	return value, nil
 }
 
-// argsValue decodes a list of pairs. Anything unusual is encoding/json's to judge.
-func argsValue(value []byte) (args [][2]string, err error) {
-	pairs, _ := rawjson.ParseArray(value)
-	args = make([][2]string, len(pairs))
-	for i, pair := range pairs {
-		kv, _ := rawjson.ParseArray(pair.Value)
-		if len(kv) != 2 {
-			return args, json.Unmarshal(value, &args)
-		}
-		for j := range kv {
-			var ok bool
-			if args[i][j], ok = rawjson.String(kv[j].Value); !ok {
-				return args, json.Unmarshal(value, &args)
-			}
+// bytesValue decodes bytes as encoding/json writes them, in base64.
+func bytesValue(value []byte) ([]byte, error) {
+	if rawjson.TypeOf(value) == rawjson.Text {
+		if b, err := base64.StdEncoding.AppendDecode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(value))), value[1:len(value)-1]); err == nil {
+			return b, nil // without a copy of the text, which is the most of a record
 		}
 	}
-	if pairs == nil {
+	text, err := stringValue(value)
+	if err != nil {
+		return nil, err
+	}
+	return base64.StdEncoding.DecodeString(text)
+}
+
+// argsValue decodes a list of pairs. Anything unusual is encoding/json's to judge.
+func argsValue(value []byte) ([][2]string, error) {
+	args, usual := make([][2]string, 0, 4), true
+	err := rawjson.EachElement(value, func(pair rawjson.Element) bool {
+		var kv [2]string
+		n := 0
+		err := rawjson.EachElement(pair.Value, func(e rawjson.Element) bool {
+			text, ok := rawjson.String(e.Value)
+			if usual = ok && n < len(kv); usual {
+				kv[n] = text
+			}
+			n++
+			return usual
+		})
+		usual = usual && err == nil && n == len(kv)
+		args = append(args, kv)
+		return usual
+	})
+	if err != nil || !usual {
+		args = nil
 		err = json.Unmarshal(value, &args)
 	}
 	return args, err

@@ -176,7 +176,7 @@ func (d *Dir) List() (names, unfinished []string, err error) {
 	if err := d.before("list", ""); err != nil {
 		return nil, nil, err
 	}
-	f, err := d.root.Open(".")
+	f, err := d.root.OpenFile(".", os.O_RDONLY|nonblock, 0) // nonblock: see Temp
 	if err != nil {
 		return nil, nil, d.wrap("open", "", err)
 	}
