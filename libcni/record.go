@@ -42,12 +42,17 @@ func (r *record) resultAs(cniVersion string) ([]byte, error) {
 	if r.result == nil {
 		return nil, errors.New("record has no result")
 	}
-	o, err := rawjson.ParseObject(r.result)
+	written := ""
+	err := rawjson.EachMember(r.result, func(m rawjson.Member) bool {
+		if m.Is("cniVersion") {
+			written, _ = rawjson.String(m.Value)
+		}
+		return written == ""
+	})
 	if err != nil {
 		return nil, &tornError{err}
 	}
-	m, _ := o.Get("cniVersion")
-	if v, _ := rawjson.String(m.Value); v != "" && sameVersion(v, cniVersion) {
+	if written != "" && sameVersion(written, cniVersion) {
 		return invoke.CheckResult(r.result, cniVersion)
 	}
 	result, err := invoke.DecodeResult(r.result)
