@@ -3,6 +3,7 @@ package libcni
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,15 +71,23 @@ func readIntent(f *atomicfile.File) (*record, error) {
 
 // removeIntents removes the intents of one attachment that no living ADD holds.
 func (s *store) removeIntents(k key) error {
+	names, listErr := atomicfile.Names(s.pendingPath(), s.fault)
+	if errors.Is(listErr, fs.ErrNotExist) {
+		return nil
+	}
+	listErr = recordError(s.pendingPath(), listErr)
+	prefix := k.pendingPrefix()
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
+	if len(names) == 0 {
+		return listErr
+	}
 	d, err := s.openDir(s.pendingPath())
 	if d == nil {
-		return err
+		return join(listErr, err)
 	}
 	defer d.Close()
-	names, err := d.Names()
-	errs := []error{recordError(s.pendingPath(), err)}
 	files, _, err := lockIntents(d, names, k)
-	return join(append(errs, err, removeAll(files))...)
+	return join(listErr, err, removeAll(files))
 }
 
 func removeAll(files []*atomicfile.File) error {

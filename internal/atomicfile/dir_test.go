@@ -239,3 +239,44 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+func TestNamesWithoutDir(t *testing.T) {
+	path := t.TempDir()
+	d, err := Open(path, nil)
+	require.NoError(t, err)
+	defer d.Close()
+	require.NoError(t, put(d, "file", "x"))
+	unfinished, err := d.Temp()
+	require.NoError(t, err)
+	defer unfinished.Remove()
+	names, err := Names(path, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"file"}, names)
+
+	_, err = Names(filepath.Join(path, "gone"), nil)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	var p *fs.PathError
+	_, err = Names(filepath.Join(path, "file"), nil)
+	require.ErrorAs(t, err, &p)
+	assert.Equal(t, filepath.Join(path, "file"), p.Path)
+	_, err = Names(path, func(op, _ string) error { return errors.New(op) })
+	assert.ErrorContains(t, err, "list")
+}
+
+func BenchmarkNames(b *testing.B) {
+	path := b.TempDir()
+	b.Run("alone", func(b *testing.B) {
+		for b.Loop() {
+			_, err := Names(path, nil)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("of a Dir", func(b *testing.B) {
+		for b.Loop() {
+			d, err := Open(path, nil)
+			require.NoError(b, err)
+			_, err = d.Names()
+			require.NoError(b, errors.Join(err, d.Close()))
+		}
+	})
+}
