@@ -49,13 +49,14 @@
 //	results/NETWORK-ID-IFNAME      a record; upstream's name and format, both ways
 //	results/NETWORK-ID-IFNAME#...  a record whose first name is another attachment's
 //	pending/NETWORK+ID+IFNAME+...  an intent: an ADD under way, failed or cut off
-//	*/.tmp-...                     unfinished; GC removes those of dead processes
+//	*/.tmp-...                     unfinished; GC removes what dead processes left a minute ago or more
 //
 // Nothing is cleaned up by itself. A runtime that starts again asks
 // [CNIConfig.Pending] what was cut off and calls [CNIConfig.DelContainer] or
 // [CNIConfig.DelAttachment], which need no configuration files, or lets
 // [CNIConfig.GCNetworkList] do it with the list of what is valid. A plugin that was
-// running when its runtime was killed goes on: give it the time to end.
+// running when its runtime was killed goes on, and what it makes after a DEL is on
+// no record: let it end first, or have the system end a runtime's children with it.
 //
 // # Errors
 //

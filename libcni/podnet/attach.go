@@ -15,8 +15,9 @@ import (
 // brought up, see [Options.NoLoopback].
 //
 // If one network fails, all attachments of this call are undone, the last one first
-// and the failed one included, whatever is left of ctx. What an earlier call on the
-// container has left undone is finished first; if it cannot be, nothing is attached.
+// and the failed one included, each within Timeouts.Del whatever is left of ctx: a
+// call whose plugins hang returns so much later. What an earlier call on the container
+// has left undone is finished first; if it cannot be, nothing is attached.
 //
 // Errors: an [*Error], in which errors.Is finds [libcni.ErrAlreadyAttached] for a
 // network that the container is attached to and for which no interface name is
@@ -116,7 +117,7 @@ func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args
 		err = &Error{Op: "attach", ContainerID: pod.ID, Network: w.Network, IfName: w.IfName, Err: err}
 		undone := m.undo(ctx, pod.ID, begun.Attachments[:i+1])
 		h.finished = undone == nil
-		return nil, errors.Join(err, undone)
+		return nil, join(err, undone)
 	}
 	h.finished = true
 	return attachments, nil
@@ -157,5 +158,5 @@ func (m *Manager) undo(ctx context.Context, id string, made []key) error {
 			errs = append(errs, &Error{Op: "rollback", ContainerID: id, Network: k.Network, IfName: k.IfName, Err: err})
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }

@@ -2,7 +2,6 @@ package podnet
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -38,7 +37,7 @@ func (m *Manager) Attachments(containerID string) ([]*Attachment, error) {
 		}
 		attachments = append(attachments, a)
 	}
-	return attachments, errors.Join(errs...)
+	return attachments, join(errs...)
 }
 
 func attachmentOf(r *libcni.Attachment) (*Attachment, error) {

@@ -48,7 +48,7 @@ func (m *Manager) Check(ctx context.Context, containerID string, networks ...str
 	if !checked && len(errs) == 0 {
 		return fail(libcni.ErrNoRecord)
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 func (m *Manager) check(ctx context.Context, r *libcni.Attachment) error {

@@ -19,7 +19,10 @@ import (
 //
 // It goes on after an error and returns all of them, joined, as [*Error]s with those
 // of [libcni.CNIConfig.DelAttachment]. What could not be detached stays on record:
-// call Detach again.
+// call Detach again. Of a damaged record the arguments of ADD are lost: it is
+// detached with the network's configuration and the network namespace of the
+// container's other records, and an error says what may be left; where no other
+// record tells the namespace it stays, and the error says what to do.
 func (m *Manager) Detach(ctx context.Context, containerID string, networks ...string) error {
 	h, err := m.hold(ctx, containerID, false, false)
 	if err != nil {
@@ -41,9 +44,12 @@ func (m *Manager) detach(ctx context.Context, h *hold, networks []string) error 
 	}
 	var errs []error
 	if err != nil {
-		err = m.detachDamaged(ctx, h.id, networks, err)
-		if err != nil {
-			errs = append(errs, &Error{Op: "detach", ContainerID: h.id, Err: err})
+		for _, err := range flatten(m.detachDamaged(ctx, h.id, networks, err)) {
+			var named *Error
+			if !errors.As(err, &named) {
+				err = &Error{Op: "detach", ContainerID: h.id, Err: err}
+			}
+			errs = append(errs, err)
 		}
 	}
 	if len(keys) > 0 {
@@ -56,7 +62,7 @@ func (m *Manager) detach(ctx context.Context, h *hold, networks []string) error 
 			errs = append(errs, &Error{Op: "detach", ContainerID: h.id, Network: k.Network, IfName: k.IfName, Err: err})
 		}
 	}
-	err = errors.Join(errs...)
+	err = join(errs...)
 	h.finished = err == nil
 	return err
 }
@@ -97,14 +103,22 @@ func (m *Manager) traces(match libcni.AttachmentKey) ([]*trace, error) {
 		t.intent = true
 	}
 	slices.SortStableFunc(traces, func(a, b *trace) int { return b.time.Compare(a.time) })
-	return traces, errors.Join(pendingErr, err)
+	return traces, join(pendingErr, err)
 }
 
+// errUnknownNetNS says why an attachment with a damaged record stays as it is.
+var errUnknownNetNS = errors.New("the record is damaged, and no other one of the container tells the network namespace, without which plugins would leave the interface behind; to do: run libcni's DelNetworkList with the namespace and the capability arguments")
+
+// errUnknownArgs says what may be left of an attachment whose record was damaged.
+var errUnknownArgs = errors.New("detached, but its record was damaged: plugins did not get the capability arguments of ADD, and what those asked for, such as port mappings, may be left")
+
 // detachDamaged detaches, of the records that cannot be read, those whose name says
-// that they are of the container and of a configured network. It returns what is
-// wrong with the others.
+// that they are of the container and of a configured network, with that network's
+// configuration and the network namespace of the container's other records. It
+// returns what is wrong with the others, and what could not be done for these.
 func (m *Manager) detachDamaged(ctx context.Context, id string, networks []string, err error) error {
 	var errs []error
+	netns := m.netnsOf(id)
 	for _, err := range flatten(err) {
 		var damaged *libcni.RecordError
 		if !errors.As(err, &damaged) {
@@ -115,16 +129,53 @@ func (m *Manager) detachDamaged(ctx context.Context, id string, networks []strin
 		switch {
 		case list == nil:
 			errs = append(errs, err)
-		case len(networks) == 0 || slices.Contains(networks, list.Name):
-			m.warn("detaching with the network's configuration, the record is damaged", err)
+		case len(networks) > 0 && !slices.Contains(networks, list.Name):
+		case netns == "":
+			errs = append(errs, err, &Error{Op: "detach", ContainerID: id, Network: list.Name, IfName: ifname, Err: errUnknownNetNS})
+		default:
+			m.warn("detaching with the network's configuration and without the arguments of ADD, the record is damaged", err)
 			ctx, cancel := bounded(ctx, m.opts.Timeouts.Del)
-			if err := m.cni.DelNetworkList(ctx, list, &libcni.RuntimeConf{ContainerID: id, IfName: ifname}); err != nil {
-				errs = append(errs, err)
-			}
+			err := m.cni.DelNetworkList(ctx, list, &libcni.RuntimeConf{ContainerID: id, IfName: ifname, NetNS: netns})
 			cancel()
+			if err == nil && takesArguments(list) {
+				err = errUnknownArgs
+			}
+			if err != nil {
+				errs = append(errs, &Error{Op: "detach", ContainerID: id, Network: list.Name, IfName: ifname, Err: err})
+			}
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
+}
+
+// netnsOf returns the network namespace of a container as its records and intents
+// tell it; empty if none does.
+func (m *Manager) netnsOf(id string) string {
+	records, _ := m.cni.Attachments(libcni.AttachmentKey{ContainerID: id})
+	for _, r := range records {
+		if r.NetNS != "" {
+			return r.NetNS
+		}
+	}
+	pending, _ := m.cni.Pending(libcni.AttachmentKey{ContainerID: id})
+	for _, p := range pending {
+		if p.NetNS != "" {
+			return p.NetNS
+		}
+	}
+	return ""
+}
+
+// takesArguments reports whether a plugin of the list takes capability arguments.
+func takesArguments(list *libcni.NetworkConfigList) bool {
+	return slices.ContainsFunc(list.Plugins, func(p *libcni.PluginConfig) bool {
+		for _, declared := range p.Network.Capabilities {
+			if declared {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // named returns the configured network that a record's name begins with, and the

@@ -2,6 +2,7 @@ package podnet_test
 
 import (
 	"context"
+	"fmt"
 	"errors"
 	"os"
 	"path/filepath"
@@ -209,9 +210,67 @@ func TestDetachDamagedRecord(t *testing.T) {
 	require.ErrorAs(t, err, &damaged)
 	assert.Len(t, n.state(), 4, "GC has not touched what may be in use")
 
+	n.requests = nil
+	err = n.Detach(t.Context(), "con1")
+	assert.ErrorContains(t, err, "detach container con1 network a interface eth0: detached, but its record was damaged",
+		"what plugins that take arguments may leave is said once")
 	require.NoError(t, n.Detach(t.Context(), "con1"))
 	assert.Empty(t, n.state())
 	n.nothingLeft()
+	for _, r := range n.requests {
+		assert.Equal(t, pod("con1").NetNS, r.netns, "%s: from the other record, or plugins leave the interface", r)
+	}
+}
+
+// Where nothing tells the network namespace, plugins would leave the interface
+// behind and nobody would know: the record stays, and the error says what to do.
+func TestDetachDamagedRecordWithoutNamespace(t *testing.T) {
+	n := newNode(t, "a")
+	_, err := n.Attach(t.Context(), pod("con1", "a"))
+	require.NoError(t, err)
+	record := filepath.Join(n.opts.CacheDir, "results", "a-con1-eth0")
+	require.NoError(t, os.Truncate(record, 30))
+	n.requests = nil
+
+	err = n.Detach(t.Context(), "con1")
+	var damaged *libcni.RecordError
+	require.ErrorAs(t, err, &damaged)
+	for _, part := range []string{record, "to do: run libcni's DelNetworkList", "container con1 network a interface eth0"} {
+		assert.ErrorContains(t, err, part)
+		assert.Contains(t, fmt.Sprintf("%+v", err), part)
+	}
+	assert.Empty(t, n.requests)
+	assert.FileExists(t, record)
+}
+
+// Plugins that take no arguments lose nothing with a record.
+func TestDetachDamagedRecordWithoutArguments(t *testing.T) {
+	n := newNode(t, "b")
+	writeFile(n, filepath.Join(n.opts.ConfDir, "50-a.conflist"), `{"cniVersion":"1.1.0","name":"a","plugins":[{"type":"first"}]}`)
+	_, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	_, err = n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filepath.Join(n.opts.CacheDir, "results", "a-con1-eth0"), 30))
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	n.nothingLeft()
+}
+
+// The errors of all methods give %+v what the plugins' errors know.
+func TestDetailsOfErrors(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.before = func(_ context.Context, r request) error { return types.NewError(types.ErrInternal, "banana", "") }
+	_, attach := n.Attach(t.Context(), pod("con2", "a"))
+	_, gc := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	for name, err := range map[string]error{
+		"Attach": attach, "GC": gc, "Check": n.Check(t.Context(), "con1"), "Detach": n.Detach(t.Context(), "con1"),
+	} {
+		require.Error(t, err, name)
+		assert.Contains(t, fmt.Sprintf("%+v", err), "plugin:", name)
+		assert.Contains(t, fmt.Sprintf("%+v", err), "interface: eth0", name)
+	}
 }
 
 // A plugin that hangs costs its own time, and no other attachment's.

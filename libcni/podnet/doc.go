@@ -36,6 +36,11 @@
 // process that died has left: an Attach that never returned is undone, a Detach is
 // completed.
 //
+// They do not wait for a plugin that the dead process had started: it runs on, and
+// what it makes after it was cleaned up after is on no record. Let the system end a
+// runtime's children with it (systemd: KillMode=control-group), or let them end
+// before Open.
+//
 // # Already gone
 //
 // Detaching succeeds where there is nothing left to detach. That is decided by

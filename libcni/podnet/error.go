@@ -1,9 +1,11 @@
 package podnet
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 )
 
@@ -60,6 +62,45 @@ func formatCauses(s fmt.State, err error) {
 		}
 		formatCauses(s, cause)
 	}
+}
+
+// join is errors.Join, but one error stays as it is, and %+v and log/slog get all
+// that several have to say.
+func join(errs ...error) error {
+	errs = flatten(errors.Join(errs...))
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return causes(errs)
+}
+
+type causes []error
+
+func (c causes) Error() string { return errors.Join(c...).Error() }
+
+func (c causes) Unwrap() []error { return c }
+
+func (c causes) Format(s fmt.State, verb rune) {
+	switch {
+	case verb == 'q':
+		_, _ = fmt.Fprintf(s, "%q", c.Error())
+	case verb == 'v' && s.Flag('+'):
+		formatCauses(s, errors.Join(c...))
+	default:
+		_, _ = io.WriteString(s, c.Error())
+	}
+}
+
+// LogValue numbers the errors from 1.
+func (c causes) LogValue() slog.Value {
+	attrs := make([]slog.Attr, len(c))
+	for i, err := range c {
+		attrs[i] = slog.Any(strconv.Itoa(i+1), err)
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Unwrap returns the cause.

@@ -66,7 +66,7 @@ func (m *Manager) GC(ctx context.Context, args GCArgs) ([]Leftover, error) {
 			errs = append(errs, g.plugins(ctx))
 		}
 	}
-	return g.stale, errors.Join(errs...)
+	return g.stale, join(errs...)
 }
 
 // collection is one run of GC.
@@ -157,7 +157,7 @@ func (g *collection) detach(ctx context.Context) error {
 			g.journals.forget(id)
 		}
 	})
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // plugins runs GC on the plugins of each network.
@@ -177,7 +177,7 @@ func (g *collection) plugins(ctx context.Context) error {
 			mu.Unlock()
 		}
 	})
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // validIn returns the valid attachments to a network: those on record, and those

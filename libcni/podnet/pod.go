@@ -36,8 +36,8 @@ type Network struct {
 	// IfName is the name of the interface in the container. Empty: the first of
 	// eth0, eth1, ... that is free.
 	IfName string
-	// Capabilities are capability arguments for this network. They replace those
-	// of the pod.
+	// Capabilities are capability arguments for this network. Each replaces the
+	// pod's of the same name; the others stay.
 	Capabilities types.Capabilities
 }
 

@@ -48,7 +48,7 @@ func (m *Manager) Recover(ctx context.Context) ([]Leftover, error) {
 			errs = append(errs, &Error{Op: "recover", ContainerID: id, Err: err})
 		}
 	})
-	return all, errors.Join(errs...)
+	return all, join(errs...)
 }
 
 func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, error) {
@@ -62,7 +62,7 @@ func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, 
 	defer h.release()
 	traces, err := m.traces(libcni.AttachmentKey{ContainerID: id})
 	found, unfinished := m.finish(ctx, h, traces)
-	err = errors.Join(err, unfinished)
+	err = join(err, unfinished)
 	h.finished = err == nil
 	return found, err
 }
@@ -86,7 +86,7 @@ func (m *Manager) finish(ctx context.Context, h *hold, traces []*trace) ([]Lefto
 		}
 		found = append(found, l)
 	}
-	return found, errors.Join(errs...)
+	return found, join(errs...)
 }
 
 // parallel calls do for each item, several at a time. How many plugins run is
