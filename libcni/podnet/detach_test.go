@@ -2,8 +2,8 @@ package podnet_test
 
 import (
 	"context"
-	"fmt"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
