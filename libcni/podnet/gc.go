@@ -140,7 +140,9 @@ func (g *collection) detach(ctx context.Context) error {
 	var mu sync.Mutex
 	var errs []error
 	parallel(ids, func(id string) {
+		mu.Lock()
 		clean := !slices.ContainsFunc(g.live, func(k libcni.AttachmentKey) bool { return k.ContainerID == id })
+		mu.Unlock()
 		for _, l := range byContainer[id] {
 			err := g.del(ctx, l.AttachmentKey, g.opts.Timeouts.Del)
 			if err == nil {
