@@ -15,9 +15,10 @@ import (
 // with the configuration and the arguments of its record or intent, and then GC on
 // the plugins, if the network's version has GC. A list with DisableGC succeeds.
 //
-// An attachment in args.ValidAttachments is never DELed, whatever failed ADDs of
-// it left behind; that is dropped. An attachment whose ADD is under way is left
-// alone. A damaged record is reported, and nothing is run for it. Nil args are an
+// An attachment in args.ValidAttachments is never DELed. What failed ADDs left
+// behind of one that is on record is forgotten; of one that is not, it is all that
+// is known of the attachment, and stays for its DEL. An attachment whose ADD is
+// under way is left alone. A damaged record is reported, and nothing is run for it. Nil args are an
 // error: no valid attachment at all is &GCArgs{}.
 //
 // Nothing keeps it from going on, and all errors are returned, joined:
@@ -81,8 +82,12 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 	return errs
 }
 
-// dropIntents removes what failed ADDs of a valid attachment left.
+// dropIntents removes what failed ADDs of a valid attachment left, if it has a
+// record: the failed ones were second ADDs. Otherwise only they know of it.
 func (u *cleanup) dropIntents(ctx context.Context, k key) {
+	if r, err := u.store.read(k); r == nil || err != nil {
+		return
+	}
 	files, _, err := lockIntents(u.pending, u.intents(k), k)
 	if err := errors.Join(err, removeAll(files)); err != nil {
 		u.warn(ctx, err)

@@ -148,6 +148,22 @@ func TestGCNeverDelsAValidAttachment_R25(t *testing.T) {
 	assert.Equal(t, []string{"results/net-c1-eth0"}, f.store(nil).files(t), "the leftovers are dropped")
 }
 
+// What a failed ADD left of a valid attachment without a record is all that is known
+// of it: GC keeps that for DEL, which runs with it.
+func TestGCKeepsTheIntentOfAValidAttachment_R25_R30(t *testing.T) {
+	f := newFixture(t, Options{})
+	s := f.store(nil)
+	fails(t, s, key{"net", "c1", "eth0"}, oneConfig)
+	list := list3(t, `"cniVersion":"1.1.0",`)
+	require.NoError(t, f.GCNetworkList(t.Context(), list, valid("c1")))
+	assert.Equal(t, []string{"one GC", "two GC", "three GC"}, f.fake.calls(), "no DEL")
+	assert.Len(t, s.files(t), 1)
+	f.fake.take()
+	require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}))
+	assert.Equal(t, []string{"one DEL", "one GC", "two GC", "three GC"}, f.fake.calls())
+	assert.Empty(t, s.files(t))
+}
+
 // A leftover is cleaned with its own configuration, and together with the record
 // that its attachment may have.
 func TestGCCleansIntents(t *testing.T) {

@@ -111,6 +111,31 @@ func TestGCReportsFailures_R41(t *testing.T) {
 	}
 }
 
+// What a failed Attach left and GC could not detach either stays on disk for the
+// next one, and keeps its addresses until then.
+func TestGCKeepsLeftoversItCouldNotDetach(t *testing.T) {
+	n := newNode(t, "a")
+	n.before = func(_ context.Context, r request) error {
+		if r.verb == "ADD" && r.plugin == "second" || r.verb == "DEL" && r.plugin == "first" {
+			return types.NewError(types.ErrInternal, r.verb+" failed", "")
+		}
+		return nil
+	}
+	_, err := n.Attach(t.Context(), pod("con1", "a"))
+	require.ErrorContains(t, err, "ADD failed")
+	for range 2 {
+		found, err := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+		require.ErrorContains(t, err, "DEL failed")
+		require.Equal(t, []string{"con1:a/eth0"}, keys(found))
+		require.Equal(t, []string{"a con1 eth0 first"}, n.state())
+	}
+	n.before = nil
+	found, err := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"con1:a/eth0"}, keys(found))
+	assert.Empty(t, n.state())
+}
+
 // A second ADD of a living attachment that failed, by whoever, costs it nothing.
 func TestGCKeepsWhatIsAlive(t *testing.T) {
 	n := newNode(t, "a")

@@ -18,24 +18,19 @@ import (
 // is done, and the locks go.
 func (n *node) crash(at int, after bool, do func()) (crashed bool) {
 	n.Helper()
-	var dead atomic.Bool
 	var runs atomic.Int32
-	die := func(context.Context, request) error {
-		if int(runs.Add(1)) > at || dead.Load() {
-			dead.Store(true)
+	count := func(context.Context, request) error {
+		if int(runs.Add(1)) > at {
+			n.die()
+		}
+		if n.isDead() {
 			runtime.Goexit()
 		}
 		return nil
 	}
-	stay := func(context.Context, request) error {
-		if dead.Load() {
-			runtime.Goexit()
-		}
-		return nil
-	}
-	n.before, n.after = die, nil
+	n.before, n.after = count, nil
 	if after {
-		n.before, n.after = stay, die
+		n.before, n.after = nil, count
 	}
 	done := make(chan struct{})
 	go func() {
@@ -44,7 +39,7 @@ func (n *node) crash(at int, after bool, do func()) (crashed bool) {
 	}()
 	<-done
 	n.before, n.after = nil, nil
-	if !dead.Load() {
+	if !n.revive() {
 		return false
 	}
 	require.NoError(n, n.Close())

@@ -32,6 +32,7 @@ type world struct {
 	active   map[int]activity
 	serial   int
 	faults   []string
+	dead     bool            // the process of the manager: it runs nothing any more
 	missing  map[string]bool // plugins without an executable
 
 	// before, if set, is asked before each run; its error is the plugin's. After a
@@ -150,6 +151,9 @@ func (w *world) do(r request) ([]byte, error) {
 func (w *world) enter(ctx context.Context, r request) (leave func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.dead {
+		runtime.Goexit()
+	}
 	w.runs = append(w.runs, r.String())
 	w.requests = append(w.requests, r)
 	me := activity{r, ctx.Value(opKey{})}
@@ -171,6 +175,28 @@ func (w *world) enter(ctx context.Context, r request) (leave func()) {
 		defer w.mu.Unlock()
 		delete(w.active, serial)
 	}
+}
+
+// die ends the process of the manager. Its goroutines end where they next run a
+// plugin.
+func (w *world) die() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dead = true
+}
+
+func (w *world) isDead() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dead
+}
+
+// revive lets the next process begin. It reports whether the last one has died.
+func (w *world) revive() (died bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	died, w.dead = w.dead, false
+	return died
 }
 
 func alone(a activity) bool {
