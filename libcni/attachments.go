@@ -87,7 +87,8 @@ func (c *CNIConfig) Pending(match AttachmentKey) ([]*PendingAttachment, error) {
 		return nil, err
 	}
 	defer d.Close()
-	names, err := d.Names()
+	names, unfinished, err := d.List()
+	d.CleanOf(unfinished, staleAge)
 	errs := []error{recordError(s.pendingPath(), err)}
 	var pending []*PendingAttachment
 	for _, name := range names {

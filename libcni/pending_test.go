@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -237,4 +238,34 @@ func TestUnfinishedFilesAreCleanedAway(t *testing.T) {
 	s.clean(t)
 	assert.Empty(t, s.files(t))
 	assert.Empty(t, f.fake.calls())
+}
+
+// What looks through the records anyway takes along what a killed writer has left,
+// once it is old enough to be nobody's.
+func TestWhatCleansUnfinishedFiles(t *testing.T) {
+	for name, look := range map[string]func(*CNIConfig) error{
+		"GC":           func(c *CNIConfig) error { return c.GCNetworkList(t.Context(), list3(t, v1), &GCArgs{}) },
+		"DelContainer": func(c *CNIConfig) error { return c.DelContainer(t.Context(), "another") },
+		"listings": func(c *CNIConfig) error {
+			_, err := c.Attachments(AttachmentKey{ContainerID: "another"})
+			_, pendingErr := c.Pending(AttachmentKey{})
+			return errors.Join(err, pendingErr)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			s := f.store(nil)
+			young, old := []string{}, time.Now().Add(-2*staleAge)
+			for _, dir := range []string{s.resultsPath(), s.pendingPath()} {
+				require.NoError(t, os.MkdirAll(dir, 0o700))
+				for _, name := range []string{".tmp-old", ".tmp-young"} {
+					require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+				}
+				require.NoError(t, os.Chtimes(filepath.Join(dir, ".tmp-old"), old, old))
+				young = append(young, filepath.Base(dir)+"/.tmp-young")
+			}
+			require.NoError(t, look(f.CNIConfig))
+			assert.ElementsMatch(t, young, s.files(t))
+		})
+	}
 }
