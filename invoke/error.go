@@ -104,6 +104,10 @@ func (e *PluginError) report() string {
 	if e.Cause != nil {
 		line("cause", strings.ReplaceAll(e.Cause.Error(), "\n", "; "))
 	}
+	var missing *NotFoundError
+	if errors.As(e.Err, &missing) {
+		line("to do", missing.toDo())
+	}
 	if text := strings.TrimRight(e.Stderr, "\n"); text != "" {
 		line("stderr", strings.ReplaceAll(text, "\n", "\n               "))
 	}

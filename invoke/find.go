@@ -3,6 +3,7 @@ package invoke
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,6 +31,26 @@ func (e *NotFoundError) Error() string {
 		text += ": " + e.Reason.Error()
 	}
 	return text
+}
+
+// Format writes the text, and for %+v what to do about it.
+func (e *NotFoundError) Format(f fmt.State, verb rune) {
+	switch {
+	case verb == 'q':
+		fmt.Fprintf(f, "%q", e.Error())
+	case verb == 'v' && f.Flag('+'):
+		fmt.Fprintf(f, "%s\n    %-10s %s", e.Error(), "to do:", e.toDo())
+	default:
+		_, _ = io.WriteString(f, e.Error())
+	}
+}
+
+func (e *NotFoundError) toDo() string {
+	where := "name the directory that has it in the plugin path"
+	if len(e.Dirs) > 0 {
+		where = "install it in " + strings.Join(e.Dirs, " or ") + ", or " + where
+	}
+	return where + `, or correct the "type" in the network's configuration`
 }
 
 // Is reports whether target is ErrPluginNotFound.

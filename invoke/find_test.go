@@ -1,6 +1,7 @@
 package invoke_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,6 +84,8 @@ func TestFindInPathErrors(t *testing.T) {
 			require.ErrorAs(t, err, &missing)
 			assert.Equal(t, tt.plugin, missing.Plugin)
 			assert.Equal(t, tt.paths, missing.Dirs)
+			assert.Equal(t, tt.want+"\n    to do:     install it in "+dir+", or name the directory that has it in the plugin path,"+
+				` or correct the "type" in the network's configuration`, fmt.Sprintf("%+v", err))
 		})
 	}
 }

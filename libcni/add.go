@@ -31,13 +31,13 @@ func (c *CNIConfig) AddNetworkList(ctx context.Context, list *NetworkConfigList,
 }
 
 // describe gives an error about the arguments of ADD the words that upstream's
-// has, where the list has a plugin to describe.
+// has, where the list has a plugin to describe. The version is no plugin's fault.
 func (l *NetworkConfigList) describe(err error) error {
 	if err == nil {
 		return nil
 	}
 	var r *RequestError
-	if errors.As(err, &r) && l != nil && len(l.Plugins) > 0 && l.Plugins[0] != nil && l.Plugins[0].Network != nil {
+	if errors.As(err, &r) && r.Field != "cniVersion" && l != nil && len(l.Plugins) > 0 && l.Plugins[0] != nil && l.Plugins[0].Network != nil {
 		r.description = verbAdd.describe(l.Plugins[0].Network)
 	}
 	return err

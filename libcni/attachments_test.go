@@ -103,7 +103,7 @@ func TestDamagedRecordSaysWhatToDo(t *testing.T) {
 		"GC":            f.GCNetworkList(t.Context(), list, &GCArgs{}),
 	} {
 		assert.ErrorContains(t, err, "record "+path+": ", name)
-		assert.Contains(t, fmt.Sprintf("%+v", err), "to do: DEL with the network's configuration", name)
+		assert.Contains(t, fmt.Sprintf("%+v", err), "to do: run DEL with the network's configuration", name)
 	}
 	err = f.CheckNetworkList(t.Context(), list, f.rt)
 	assert.NotContains(t, err.Error(), path, "upstream's suite compares the text")

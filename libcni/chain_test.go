@@ -119,6 +119,7 @@ func TestMissingBinary_R34(t *testing.T) {
 	e := pluginError(t, err)
 	assert.Equal(t, []string{"two", "ADD", "net", "c1", "eth0"}, []string{e.Plugin, e.Command, e.Network, e.ContainerID, e.IfName})
 	assert.Empty(t, f.fake.calls(), "ADD: found out before the first plugin")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "to do:     install it in "+filepath.FromSlash("/opt/cni/bin")+", ")
 
 	assert.ErrorIs(t, f.CheckNetworkList(t.Context(), list, f.rt), invoke.ErrPluginNotFound)
 	assert.Empty(t, f.fake.calls(), "CHECK: found out before the first plugin")
@@ -417,6 +418,39 @@ func TestEditedTypeIsRunAndRecorded(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, `{"cniVersion":"1.0.0","name":"net","plugins":[{"x":1.0,"type":"three"}]}`, string(config))
 	}
+}
+
+// The version is the configuration's, not a plugin's, and its place is told where
+// it is known.
+func TestUnknownVersionNamesItsPlace(t *testing.T) {
+	const text = `CNI version "9.0.0" is not supported, only ["0.1.0" "0.2.0" "0.3.0" "0.3.1" "0.4.0" "1.0.0" "1.1.0"]`
+	f := newFixture(t, Options{})
+	list := mustList(t, "{\n  \"name\": \"net\",\n  \"cniVersion\": \"9.0.0\",\n  \"plugins\": [{\"type\": \"one\"}]\n}")
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	assert.EqualError(t, err, text)
+	assert.Equal(t, text+`
+    verb: ADD
+    network: net
+    container: c1
+    interface: eth0
+    argument: cniVersion
+    at: 3:17 (/cniVersion)
+    to do: set one of these versions in the configuration, or move to a newer version of this library`, fmt.Sprintf("%+v", err))
+	var at *ConfError
+	require.ErrorAs(t, err, &at)
+	assert.Equal(t, []any{"net", 3, 17}, []any{at.Network, at.Line, at.Column})
+
+	list.CNIVersion = "10.0.0" // by the caller
+	err = f.GetStatusNetworkList(t.Context(), list)
+	var unsupported *version.UnsupportedError
+	require.ErrorAs(t, err, &unsupported)
+	assert.False(t, errors.As(err, &at), "the bytes say something else")
+
+	plugin, err := ConfFromBytes([]byte(`{"name":"net","type":"one","cniVersion":"9.0.0"}`))
+	require.NoError(t, err)
+	err = f.DelNetwork(t.Context(), plugin, f.rt)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "at: 1:41 (/cniVersion)")
+	assert.Empty(t, f.fake.calls())
 }
 
 func TestCheckOfMalformedVersion(t *testing.T) {

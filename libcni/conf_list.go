@@ -1,7 +1,6 @@
 package libcni
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -43,13 +42,10 @@ func ConfListFromBytes(bytes []byte) (*NetworkConfigList, error) {
 func parseList(src []byte) (*NetworkConfigList, *ConfError) {
 	o, err := rawjson.ParseObject(src)
 	if err != nil {
-		var m map[string]interface{}
-		if goErr := json.Unmarshal(src, &m); goErr != nil {
-			err = goErr
-		} else {
-			err = errors.New("no name") // null
+		if rawjson.TypeOf(src) == rawjson.Null && rawjson.Valid(src) {
+			err = errors.New("no name")
 		}
-		return nil, fault("", 0, listError(err))
+		return nil, fault("", 0, listError(jsonError(src, err)))
 	}
 	list := &NetworkConfigList{Bytes: src}
 	if list.Name, err = listString(o, "name"); err != nil {

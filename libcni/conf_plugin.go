@@ -42,7 +42,7 @@ func parsePlugin(o rawjson.Object, src []byte) (*types.PluginConf, rawjson.Objec
 		if rawjson.TypeOf(src) == rawjson.Null && rawjson.Valid(src) {
 			return nil, nil, missingType()
 		}
-		return nil, nil, fault("", 0, parseError(decodeError(src, err)))
+		return nil, nil, fault("", 0, parseError(jsonError(src, err)))
 	}
 	var seen [len(pluginKeys)]rawjson.Member
 	for _, m := range o {
@@ -56,11 +56,11 @@ func parsePlugin(o rawjson.Object, src []byte) (*types.PluginConf, rawjson.Objec
 		}
 		seen[i] = m
 		if err := decodePluginKey(conf, pluginKeys[i], m); err != nil {
-			var inner *ConfError
-			if errors.As(err, &inner) {
-				return nil, nil, inner.within(pointerTo(m.Key()), m.Offset)
+			var at *ConfError
+			if !errors.As(err, &at) {
+				at = fault(pointerTo(m.Key()), m.Offset, parseError(err))
 			}
-			return nil, nil, fault(pointerTo(m.Key()), m.Offset, parseError(decodeError(src, err)))
+			return nil, nil, at
 		}
 	}
 	switch {
@@ -95,17 +95,17 @@ func decodePluginKey(conf *types.PluginConf, key string, m rawjson.Member) error
 	}
 	switch key {
 	case "type":
-		return decodeString(m.Value, &conf.Type)
+		return decodeString(m, &conf.Type)
 	case "name":
-		return decodeString(m.Value, &conf.Name)
+		return decodeString(m, &conf.Name)
 	case "cniVersion":
-		return decodeString(m.Value, &conf.CNIVersion)
+		return decodeString(m, &conf.CNIVersion)
 	case "capabilities":
-		return decodeCapabilities(m.Value, &conf.Capabilities)
+		return decodeCapabilities(m, &conf.Capabilities)
 	case "ipam":
-		return decodeIPAM(m.Value, &conf.IPAM)
+		return decodeIPAM(m, &conf.IPAM)
 	case "dns":
-		return json.Unmarshal(m.Value, &conf.DNS)
+		return decodeDNS(m, &conf.DNS)
 	case "prevResult":
 		return json.Unmarshal(m.Value, &conf.RawPrevResult)
 	default:
@@ -113,72 +113,88 @@ func decodePluginKey(conf *types.PluginConf, key string, m rawjson.Member) error
 	}
 }
 
-// errOtherType only says that a value has not the type it should have; the words
-// for it come from decodeError.
-var errOtherType = errors.New("value of another type")
+// otherType is an error about a value that has not the type it should have.
+func otherType(m rawjson.Member, want string) *ConfError {
+	return fault(pointerTo(m.Key()), m.Offset, parseError(fmt.Errorf(
+		"%q must be %s, not %s", m.Key(), want, rawjson.TypeOf(m.Value).Noun())))
+}
 
-func decodeString(value []byte, to *string) error {
-	s, ok := rawjson.String(value)
+func decodeString(m rawjson.Member, to *string) error {
+	s, ok := rawjson.String(m.Value)
 	if !ok {
-		return errOtherType
+		return otherType(m, "a string")
 	}
 	*to = s
 	return nil
 }
 
-func decodeCapabilities(value []byte, to *map[string]bool) error {
+func decodeCapabilities(m rawjson.Member, to *map[string]bool) error {
 	*to = map[string]bool{}
-	other := false
-	err := rawjson.EachMember(value, func(m rawjson.Member) bool {
-		switch t := rawjson.TypeOf(m.Value); {
+	var bad *ConfError
+	err := rawjson.EachMember(m.Value, func(c rawjson.Member) bool {
+		switch t := rawjson.TypeOf(c.Value); {
 		case t == rawjson.Bool:
-			(*to)[m.Key()] = m.Value[0] == 't'
+			(*to)[c.Key()] = c.Value[0] == 't'
 		case t == rawjson.Null:
-			(*to)[m.Key()] = false
+			(*to)[c.Key()] = false
 		default:
-			other = true
+			bad = otherType(c, "true or false")
 		}
-		return !other
+		return bad == nil
 	})
-	if err != nil || other {
-		return errOtherType
+	switch {
+	case err != nil:
+		return otherType(m, "an object")
+	case bad != nil:
+		return bad.within(pointerTo(m.Key()), m.Offset)
 	}
 	return nil
 }
 
-func decodeIPAM(value []byte, to *types.IPAM) error {
-	o, err := rawjson.ParseObject(value)
+func decodeIPAM(m rawjson.Member, to *types.IPAM) error {
+	o, err := rawjson.ParseObject(m.Value)
 	if err != nil {
-		return errOtherType
+		return otherType(m, "an object")
 	}
 	spelled := ""
-	for _, m := range o {
-		if !m.Folds("type") {
+	for _, inner := range o {
+		if !inner.Folds("type") {
 			continue
 		}
-		key := m.Key()
+		key := inner.Key()
+		wrong := func(err error) error {
+			return fault(pointerTo(key), inner.Offset, parseError(err)).within(pointerTo(m.Key()), m.Offset)
+		}
 		if spelled != "" && spelled != key {
-			return fault(pointerTo(key), m.Offset, parseError(fmt.Errorf(
-				"both %q and %q are there, and which of them counts depends on the reader", spelled, key)))
+			return wrong(fmt.Errorf("both %q and %q are there, and which of them counts depends on the reader", spelled, key))
 		}
 		spelled = key
-		if rawjson.TypeOf(m.Value) == rawjson.Null {
+		if rawjson.TypeOf(inner.Value) == rawjson.Null {
 			continue
 		}
-		if err := decodeString(m.Value, &to.Type); err != nil {
-			return err
+		var name string
+		if decodeString(inner, &name) != nil {
+			return wrong(fmt.Errorf("%q of %q must be a string, not %s", key, m.Key(), rawjson.TypeOf(inner.Value).Noun()))
 		}
-		if strings.ContainsAny(to.Type, pathCharacters) {
-			return fault(pointerTo(key), m.Offset, parseError(fmt.Errorf("invalid plugin name: %s", to.Type)))
+		if to.Type = name; strings.ContainsAny(name, pathCharacters) {
+			return wrong(fmt.Errorf("invalid plugin name: %s", name))
 		}
 	}
 	return nil
 }
 
-// decodeError returns encoding/json's words for what is wrong with src as a
-// plugin's configuration; other is what is known without it.
-func decodeError(src []byte, other error) error {
-	if err := json.Unmarshal(src, &types.PluginConf{}); err != nil {
+func decodeDNS(m rawjson.Member, to *types.DNS) error {
+	if rawjson.TypeOf(m.Value) != rawjson.Obj {
+		return otherType(m, "an object")
+	}
+	return json.Unmarshal(m.Value, to)
+}
+
+// jsonError returns encoding/json's words for bytes that are not JSON, since
+// upstream's suite compares them; other is what is known without it.
+func jsonError(src []byte, other error) error {
+	var any json.RawMessage
+	if err := json.Unmarshal(src, &any); err != nil {
 		return err
 	}
 	return other

@@ -40,8 +40,8 @@ func TestNetworkConfFromBytes(t *testing.T) {
 	}, list)
 }
 
-// The place of every kind of mistake: its text is what upstream says, and the
-// fields say where to look.
+// The place of every kind of mistake: its text is what upstream says, but for a
+// value of another type, and the fields say where to look.
 func TestConfErrorNamesThePlace(t *testing.T) {
 	const head = "{\"cniVersion\": \"1.0.0\", \"name\": \"net\",\n \"plugins\": [\n  {\"type\": \"a\"},\n  "
 	for _, c := range []struct{ name, src, text, pointer, place string }{
@@ -50,7 +50,7 @@ func TestConfErrorNamesThePlace(t *testing.T) {
 		{"trailing comma", "{\n\"name\":\"n\",\n}", "error parsing configuration list: invalid character '}' looking for beginning of object key string", "", "3:1"},
 		{"byte order mark", "\xef\xbb\xbf{}", "error parsing configuration list: invalid character 'ï' looking for beginning of value", "", "1:1"},
 		{"trailing data", "{\"name\":\"n\"}\n{}", "error parsing configuration list: invalid character '{' after top-level value", "", "2:1"},
-		{"array", `[]`, "error parsing configuration list: json: cannot unmarshal array into Go value of type map[string]interface {}", "", "1:1"},
+		{"array", `[]`, "error parsing configuration list: JSON value is an array, not an object", "", "1:1"},
 		{"null", `null`, "error parsing configuration list: no name", "", "1:1"},
 		{"no name", `{}`, "error parsing configuration list: no name", "", "1:1"},
 		{"name of another type", `{"name": {}}`, "error parsing configuration list: invalid name type map[string]interface {}", "/name", "1:10 (/name)"},
@@ -63,10 +63,13 @@ func TestConfErrorNamesThePlace(t *testing.T) {
 		{"only inlined without any", `{"name":"n","loadOnlyInlinedPlugins": true}`, "error parsing configuration list: `loadOnlyInlinedPlugins` is true, and no 'plugins' key", "", "1:1"},
 		{"plugin without type", head + `{"x": 1}]}`, "failed to parse plugin config 1: error parsing configuration: missing 'type'", "/plugins/1", "4:3 (/plugins/1)"},
 		{"plugin null", head + `null]}`, "failed to parse plugin config 1: error parsing configuration: missing 'type'", "/plugins/1", "4:3 (/plugins/1)"},
-		{"plugin a string", head + `"x"]}`, "failed to parse plugin config 1: error parsing configuration: json: cannot unmarshal string into Go value of type types.PluginConf", "/plugins/1", "4:3 (/plugins/1)"},
-		{"type of another type", head + `{"type": 7}]}`, "failed to parse plugin config 1: error parsing configuration: json: cannot unmarshal number into Go struct field PluginConf.type of type string", "/plugins/1/type", "4:12 (/plugins/1/type)"},
-		{"dns of another type", head + `{"type": "b", "dns": []}]}`, "failed to parse plugin config 1: error parsing configuration: json: cannot unmarshal array into Go struct field PluginConf.dns of type types.DNS", "/plugins/1/dns", "4:24 (/plugins/1/dns)"},
-		{"capability of another type", head + `{"type": "b", "capabilities": {"x": 1}}]}`, "failed to parse plugin config 1: error parsing configuration: json: cannot unmarshal number into Go struct field PluginConf.capabilities of type bool", "/plugins/1/capabilities", "4:33 (/plugins/1/capabilities)"},
+		{"plugin a string", head + `"x"]}`, "failed to parse plugin config 1: error parsing configuration: JSON value is a string, not an object", "/plugins/1", "4:3 (/plugins/1)"},
+		{"type of another type", head + `{"type": 7}]}`, `failed to parse plugin config 1: error parsing configuration: "type" must be a string, not a number`, "/plugins/1/type", "4:12 (/plugins/1/type)"},
+		{"dns of another type", head + `{"type": "b", "dns": []}]}`, `failed to parse plugin config 1: error parsing configuration: "dns" must be an object, not an array`, "/plugins/1/dns", "4:24 (/plugins/1/dns)"},
+		{"capability of another type", head + `{"type": "b", "capabilities": {"x": 1}}]}`, `failed to parse plugin config 1: error parsing configuration: "x" must be true or false, not a number`, "/plugins/1/capabilities/x", "4:39 (/plugins/1/capabilities/x)"},
+		{"capabilities of another type", head + `{"type": "b", "capabilities": ["x"]}]}`, `failed to parse plugin config 1: error parsing configuration: "capabilities" must be an object, not an array`, "/plugins/1/capabilities", "4:33 (/plugins/1/capabilities)"},
+		{"ipam of another type", head + `{"type": "b", "ipam": "x"}]}`, `failed to parse plugin config 1: error parsing configuration: "ipam" must be an object, not a string`, "/plugins/1/ipam", "4:25 (/plugins/1/ipam)"},
+		{"ipam type of another type", head + `{"type": "b", "ipam": {"type": ["x"]}}]}`, `failed to parse plugin config 1: error parsing configuration: "type" of "ipam" must be a string, not an array`, "/plugins/1/ipam/type", "4:34 (/plugins/1/ipam/type)"},
 		{"R8 type with a slash", head + `{"type": "a/b"}]}`, "failed to parse plugin config 1: error parsing configuration: invalid plugin name: a/b", "/plugins/1/type", "4:12 (/plugins/1/type)"},
 		{"R8 type with a backslash", head + `{"type": "a\\b"}]}`, `failed to parse plugin config 1: error parsing configuration: invalid plugin name: a\b`, "/plugins/1/type", "4:12 (/plugins/1/type)"},
 		{"R8 ipam type with a slash", head + `{"type": "b", "ipam": {"type": "../x"}}]}`, "failed to parse plugin config 1: error parsing configuration: invalid plugin name: ../x", "/plugins/1/ipam/type", "4:34 (/plugins/1/ipam/type)"},

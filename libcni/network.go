@@ -123,9 +123,27 @@ func (n *network) known() error {
 	if version.Known(n.version) {
 		return nil
 	}
-	return &RequestError{Network: n.name, Field: "cniVersion", Err: &version.UnsupportedError{
+	return &RequestError{Network: n.name, Field: "cniVersion", Err: n.versionFault(&version.UnsupportedError{
 		Asked: []string{n.version}, Supported: version.All.SupportedVersions(),
-	}}
+	})}
+}
+
+// versionFault adds to an error about the version its place in the configuration,
+// if that is where the version comes from.
+func (n *network) versionFault(err error) error {
+	var src []byte
+	switch {
+	case n.list != nil:
+		src = n.list.Bytes
+	case len(n.plugins) > 0:
+		src = n.plugins[0].Bytes
+	}
+	o, _ := rawjson.ParseObject(src)
+	m, ok := o.Get("cniVersion")
+	if !ok || !rawjson.IsString(m.Value, n.version) {
+		return err
+	}
+	return fault("/cniVersion", m.Offset, err).located(n.name, src)
 }
 
 // key names the record of an attachment to the network.

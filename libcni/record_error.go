@@ -61,7 +61,7 @@ func (e *RecordError) Format(s fmt.State, verb rune) {
 	if verb == 'v' && s.Flag('+') {
 		_, _ = fmt.Fprintf(s, "\n    record: %s", e.Path)
 		if e.damaged() {
-			_, _ = io.WriteString(s, "\n    to do: DEL with the network's configuration cleans up and removes it")
+			_, _ = io.WriteString(s, "\n    to do: run DEL with the network's configuration (cnitool del), which removes it; if the attachment is gone, remove the file")
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/cnikit/cnikit/version"
 )
 
 // Errors that [Options] can make a verb return; found by errors.Is.
@@ -28,7 +30,8 @@ type RequestError struct {
 	Network, ContainerID, IfName string
 	// Field is the argument that is wrong: "containerID", "plugins[1]".
 	Field string
-	// Err is the cause; a [*types.Error] where the specification has a code.
+	// Err is the cause; a [*types.Error] where the specification has a code, a
+	// [*ConfError] where the place in the network's configuration is known.
 	Err error
 
 	description string // upstream's words before the cause
@@ -56,18 +59,36 @@ func (e *RequestError) Format(s fmt.State, verb rune) {
 	if verb != 'v' || !s.Flag('+') {
 		return
 	}
-	for _, f := range [][2]string{{"verb", e.Command}, {"network", e.Network}, {"container", e.ContainerID}, {"interface", e.IfName}, {"argument", e.Field}} {
+	toDo := ""
+	if errors.As(e.Err, new(*version.UnsupportedError)) {
+		toDo = "set one of these versions in the configuration, or move to a newer version of this library"
+	}
+	for _, f := range [][2]string{
+		{"verb", e.Command}, {"network", e.Network}, {"container", e.ContainerID}, {"interface", e.IfName},
+		{"argument", e.Field}, {"at", e.place()}, {"to do", toDo},
+	} {
 		if f[1] != "" {
 			_, _ = fmt.Fprintf(s, "\n    %s: %s", f[0], f[1])
 		}
 	}
 }
 
+// place is where in the network's configuration the argument comes from, as far as
+// it is known.
+func (e *RequestError) place() string {
+	var conf *ConfError
+	if !errors.As(e.Err, &conf) {
+		return ""
+	}
+	return conf.Place()
+}
+
 // LogValue gives the fields to log/slog.
 func (e *RequestError) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("error", e.Error()), slog.String("verb", e.Command), slog.String("network", e.Network),
-		slog.String("container", e.ContainerID), slog.String("interface", e.IfName), slog.String("argument", e.Field))
+		slog.String("container", e.ContainerID), slog.String("interface", e.IfName), slog.String("argument", e.Field),
+		slog.String("at", e.place()))
 }
 
 // in adds the verb and the attachment to a RequestError that was made where they

@@ -162,10 +162,11 @@ type TypeError struct {
 }
 
 func (e *TypeError) Error() string {
-	return fmt.Sprintf("JSON value is %s, not an %s", e.Got.noun(), e.Want)
+	return fmt.Sprintf("JSON value is %s, not an %s", e.Got.Noun(), e.Want)
 }
 
-func (t Type) noun() string {
+// Noun is the type in a sentence: "a number", "null".
+func (t Type) Noun() string {
 	switch t {
 	case Null:
 		return "null"
