@@ -1,8 +1,10 @@
 package invoke
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
 
@@ -48,7 +50,17 @@ func (c *Call) VersionInfo(ctx context.Context, exec Exec) (version.PluginInfo, 
 	}
 	info, err := exec.Decode(reply)
 	if err != nil {
-		return nil, call.fail(err)
+		failure := call.fail(badVersionInfo(reply, err))
+		failure.ExitCode = 0
+		return nil, failure
 	}
 	return info, nil
+}
+
+// badVersionInfo adds to a decoder's error what the plugin printed.
+func badVersionInfo(reply []byte, err error) error {
+	if reply = bytes.TrimSpace(reply); len(reply) == 0 {
+		return errors.New("decoding version info: nothing was printed on standard output")
+	}
+	return fmt.Errorf("%w: %s", err, quote(reply, maxQuote/2, head))
 }

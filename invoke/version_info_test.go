@@ -54,6 +54,21 @@ func TestGetVersionInfoErrors(t *testing.T) {
 	assert.Equal(t, "VERSION", failed.Command)
 }
 
+func TestVersionInfoQuotesWhatIsNone(t *testing.T) {
+	for reply, want := range map[string]string{
+		"":           "decoding version info: nothing was printed on standard output",
+		" \n":        "decoding version info: nothing was printed on standard output",
+		"usage: x\n": `decoding version info: invalid character 'u' looking for beginning of value: "usage: x"`,
+		"{}":         `decoding version info: missing field cniVersion: "{}"`,
+	} {
+		_, err := invoke.GetVersionInfo(context.Background(), "/bin/p", &fakeExec{reply: reply})
+		assert.EqualError(t, err, want)
+		var failed *invoke.PluginError
+		require.ErrorAs(t, err, &failed)
+		assert.Zero(t, failed.ExitCode, "it ran and ended well")
+	}
+}
+
 func TestVersionInfoKeepsTheCall(t *testing.T) {
 	f := &fakeExec{reply: `{"cniVersion":"0.2.0"}`}
 	c := &invoke.Call{Plugin: "p", Path: "/bin/p", Environ: []string{"CNI_COMMAND=VERSION", "ONLY=this"}}
