@@ -79,13 +79,13 @@ func TestRecordErrorTellsItsPath(t *testing.T) {
 	assert.EqualError(t, err, text)
 	assert.Equal(t, text, fmt.Sprint(err))
 	assert.Equal(t, `"`+text+`"`, fmt.Sprintf("%q", err))
-	assert.Equal(t, text+"\n    record: /cache/results/x", fmt.Sprintf("%+v", err))
+	assert.Equal(t, text+"\n    record: /cache/results/x\n    to do: run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
 	assert.Equal(t, "[error="+text+" record=/cache/results/x]", err.(*RecordError).LogValue().String())
 	assert.ErrorIs(t, err, os.ErrPermission)
 
 	err = terse(err)
 	assert.EqualError(t, err, "permission denied")
-	assert.Equal(t, "permission denied\n    record: /cache/results/x", fmt.Sprintf("%+v", err))
+	assert.Equal(t, "permission denied\n    record: /cache/results/x\n    to do: run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
 }
 
 func TestDamagedRecordSaysWhatToDo(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 )
 
@@ -51,7 +52,7 @@ func terse(err error) error {
 func (e *RecordError) Unwrap() error { return e.Err }
 
 // Format writes the text for %v and %s, and with %+v the path on a line of its own
-// and what to do about a damaged record.
+// and, where it is known, what to do.
 func (e *RecordError) Format(s fmt.State, verb rune) {
 	if verb == 'q' {
 		_, _ = fmt.Fprintf(s, "%q", e.Error())
@@ -60,10 +61,20 @@ func (e *RecordError) Format(s fmt.State, verb rune) {
 	_, _ = io.WriteString(s, e.Error())
 	if verb == 'v' && s.Flag('+') {
 		_, _ = fmt.Fprintf(s, "\n    record: %s", e.Path)
-		if e.damaged() {
-			_, _ = io.WriteString(s, "\n    to do: run DEL with the network's configuration (cnitool del), which removes it; if the attachment is gone, remove the file")
+		if todo := e.toDo(); todo != "" {
+			_, _ = io.WriteString(s, "\n    to do: "+todo)
 		}
 	}
+}
+
+func (e *RecordError) toDo() string {
+	switch {
+	case e.damaged():
+		return "run DEL with the network's configuration (cnitool del), which removes it; if the attachment is gone, remove the file"
+	case errors.Is(e.Err, fs.ErrPermission):
+		return "run as the directory's owner, as a rule root, or choose another cache directory"
+	}
+	return ""
 }
 
 // LogValue gives the fields to log/slog.
