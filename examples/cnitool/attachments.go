@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -40,6 +41,9 @@ type damaged struct {
 	Error string `json:"error"`
 }
 
+// mendDamaged is what to do about a damaged record.
+const mendDamaged = "run DEL for it with the network's configuration (cnitool del), or remove the file once the attachment is gone"
+
 // attachments shows what the records say, of one container or of all.
 func (t *tool) attachments(_ context.Context, args []string) error {
 	match := libcni.AttachmentKey{}
@@ -55,7 +59,7 @@ func (t *tool) attachments(_ context.Context, args []string) error {
 			Damaged []damaged `json:"damaged"`
 		}{t.cacheDir(), records, bad})
 	} else {
-		err = t.recordsText(records, bad)
+		err = t.recordsText(records, bad, denied != nil)
 	}
 	if err = errors.Join(err, denied); err == nil && len(bad) > 0 {
 		err = errFound
@@ -100,12 +104,13 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 	return all, bad, errors.Join(denied...)
 }
 
-func (t *tool) recordsText(records []record, bad []damaged) error {
+func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 	w := tabwriter.NewWriter(t.stdout, 0, 0, 3, ' ', 0)
-	if len(records) == 0 {
-		fmt.Fprintf(w, "No attachment in %s.\n", t.cacheDir())
-	} else {
+	switch {
+	case len(records) > 0:
 		fmt.Fprintln(w, "STATE\tNETWORK\tCONTAINER\tINTERFACE\tADDRESSES\tSINCE\tNETWORK NAMESPACE")
+	case !denied:
+		fmt.Fprintf(w, "No attachment in %s.\n", t.cacheDir())
 	}
 	for _, r := range records {
 		netns := r.NetNS
@@ -119,11 +124,17 @@ func (t *tool) recordsText(records []record, bad []damaged) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.State, r.Network, r.Container, r.IfName,
 			addresses, r.Since.Local().Format(time.DateTime), netns)
 	}
+	if slices.ContainsFunc(records, func(r record) bool { return r.State == "pending" }) {
+		fmt.Fprintln(w, "\nPending: an ADD failed or died, and nobody has cleaned up after it.\n  -> "+t.command("clean", "CONTAINER"))
+	}
 	for i, d := range bad {
 		if i == 0 {
 			fmt.Fprintln(w, "\nDamaged:")
 		}
 		fmt.Fprintf(w, "  %s\n    %s\n", d.Path, d.Error)
+	}
+	if len(bad) > 0 {
+		fmt.Fprintf(w, "  -> %s\n", mendDamaged)
 	}
 	return w.Flush()
 }

@@ -7,5 +7,5 @@ func (t *tool) check(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.cni().CheckNetworkList(ctx, list, rt)
+	return t.inFile(list, t.cni().CheckNetworkList(ctx, list, rt))
 }

@@ -7,5 +7,5 @@ func (t *tool) del(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.cni().DelNetworkList(ctx, list, rt)
+	return t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/cnikit/cnikit/invoke"
 )
@@ -53,10 +54,12 @@ func (d *doctor) program(p *plugin) {
 		return
 	case err == nil && runtime.GOOS != "windows" && info.Mode()&0o111 == 0:
 		d.say(fault, "plugins", p.Path, "chmod 755 "+quote(p.Path), "is not executable (%v)", info.Mode())
-	case errors.As(p.err, &failed) && failed.Stderr != "":
-		d.say(fault, "plugins", p.Path, "run it by hand; it may be of another system", "VERSION fails: %v (%s)", p.err, strings.TrimSpace(failed.Stderr))
+	case errors.Is(p.err, syscall.ENOEXEC), errors.Is(p.err, os.ErrNotExist):
+		d.say(fault, "plugins", p.Path, "install a build for this system, or the interpreter that it names", "cannot be started: %v", p.err)
+	case errors.As(p.err, &failed) && failed.ExitCode == 0:
+		d.say(fault, "plugins", p.Path, "install it again: it is no CNI plugin, or not a whole one", "its answer to VERSION is none: %v", p.err)
 	case p.err != nil:
-		d.say(fault, "plugins", p.Path, "run it by hand; it may be of another system", "VERSION fails: %v", p.err)
+		d.say(fault, "plugins", p.Path, `run it by hand: echo '{"cniVersion":"1.1.0"}' | CNI_COMMAND=VERSION `+quote(p.Path), "VERSION fails: %v", p.err)
 	default:
 		d.say(fine, "plugins", p.Path, "", "supports %s", p.span())
 	}

@@ -26,6 +26,7 @@ func (d *doctor) records(set *libcni.ConfSet) {
 	for _, sub := range []string{"results", "pending"} {
 		d.writable("records", filepath.Join(dir, sub))
 	}
+	d.unfinished(dir)
 	records, bad, denied := d.tool.records(libcni.AttachmentKey{})
 	if denied != nil {
 		d.say(fault, "records", dir, "run cnitool as root", "this user may not read all of it: %v", denied)
@@ -42,13 +43,27 @@ func (d *doctor) records(set *libcni.ConfSet) {
 		}
 	}
 	for _, b := range bad {
-		d.say(fault, "records", b.Path, "run DEL for it with the network's configuration (cnitool del), or remove the file once the attachment is gone", "is damaged: %s", b.Error)
+		d.say(fault, "records", b.Path, mendDamaged, "is damaged: %s", b.Error)
 	}
-	d.say(fine, "records", dir, "", "attachments: %d", attached)
+	if denied == nil {
+		d.say(fine, "records", dir, "", "attachments: %d", attached)
+	}
+}
+
+// unfinished counts the files of writers that are at work, or were killed.
+func (d *doctor) unfinished(dir string) {
+	found := 0
+	for _, sub := range []string{"results", "pending", "podnet"} {
+		names, _ := filepath.Glob(filepath.Join(dir, sub, ".tmp-*"))
+		found += len(names)
+	}
+	if found > 0 {
+		d.say(note, "records", dir, "", "unfinished files (.tmp-*) of writers at work or killed: %d; once a minute old, GC and cnitool clean remove them, and so does what lists the records, as here", found)
+	}
 }
 
 func (d *doctor) attached(set *libcni.ConfSet, r *record) {
-	clean := "if its runtime has forgotten it: cnitool clean " + r.Container
+	clean := "if its runtime has forgotten it: " + d.command("clean", r.Container)
 	if r.Gone {
 		d.say(warning, "records", r.name(), clean, "its network namespace %s is gone, and its addresses are still taken", r.NetNS)
 	}
@@ -63,5 +78,5 @@ func (d *doctor) pending(r *record) {
 		d.say(note, "records", r.name(), "", "an ADD is at work since %s", since)
 		return
 	}
-	d.say(warning, "records", r.name(), "cnitool clean "+r.Container, "an ADD failed or died (%s), and nobody has cleaned up after it", since)
+	d.say(warning, "records", r.name(), d.command("clean", r.Container), "an ADD failed or died (%s), and nobody has cleaned up after it", since)
 }

@@ -28,8 +28,11 @@ type step struct {
 func (t *tool) explain(_ context.Context, args []string) error {
 	request := libcni.PlanRequest{Command: strings.ToUpper(args[0])}
 	onInterface := slices.Contains([]string{"ADD", "CHECK", "DEL"}, request.Command)
+	if !onInterface && request.Command != "GC" && request.Command != "STATUS" {
+		return usageError{fmt.Errorf("explain: no verb %q: only add, check, del, gc and status", args[0]), "explain"}
+	}
 	if onInterface && len(args) < 3 {
-		return usageError{fmt.Errorf("explain %s: which network namespace?", args[0])}
+		return usageError{fmt.Errorf("explain %s: which network namespace?", args[0]), "explain"}
 	}
 	list, rt, err := t.target(args[1:])
 	if err != nil {

@@ -12,5 +12,5 @@ func (t *tool) gc(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.cni().GCNetworkList(ctx, list, &libcni.GCArgs{})
+	return t.inFile(list, t.cni().GCNetworkList(ctx, list, &libcni.GCArgs{}))
 }

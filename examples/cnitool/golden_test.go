@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +100,35 @@ func TestGolden(t *testing.T) {
 			"add -x",
 			"clean one two",
 		}},
+		"places": {func(m *machine) {
+			m.conf("10-missing.conflist", `{"cniVersion": "1.0.0", "name": "missing", "plugins": [{"type": "missing"}]}`)
+			m.conf("20-newer.conflist", "{\n  \"cniVersion\": \"9.0.0\",\n  \"name\": \"newer\",\n  \"plugins\": [{\"type\": \"link\"}]\n}")
+			m.conf("30-number.conflist", `{"cniVersion": "1.0.0", "name": "number", "plugins": [{"type": 7}]}`)
+		}, []string{
+			"add missing $NETNS/one",
+			"add newer $NETNS/one",
+			"add number $NETNS/one",
+			"!noconf",
+			"list",
+			"add missing $NETNS/one",
+		}},
+		"doctor-plugins": {func(m *machine) {
+			types := []string{}
+			for name, script := range map[string]string{
+				"silent": "#!/bin/sh\nexit 0\n", "text": "#!/bin/sh\necho hello\n", "stops": "#!/bin/sh\necho why >&2\nexit 3\n",
+				"foreign": "\x00\x01", "interpreter": "#!/no/such/thing\n",
+			} {
+				types = append(types, `{"type": "`+name+`"}`)
+				path := filepath.Join(m.dir, "bin", name)
+				require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(m.t, os.WriteFile(path, []byte(script), 0o755))
+			}
+			slices.Sort(types)
+			m.conf("10-all.conflist", `{"cniVersion": "1.0.0", "name": "all", "plugins": [`+strings.Join(types, ",")+`]}`)
+			m.env["CNI_PATH"] = filepath.Join(m.dir, "bin")
+			require.NoError(m.t, os.Mkdir(filepath.Join(m.dir, "cache", "results"), 0o755))
+			require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", ".tmp-1"), nil, 0o600))
+		}, []string{"doctor"}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,6 +154,9 @@ func (m *machine) converse(w *strings.Builder, line string) {
 	switch line {
 	case "!damage":
 		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "good-web-eth0"), []byte(`{"kind":`), 0o600))
+		return
+	case "!noconf":
+		m.env["NETCONFPATH"] = filepath.Join(m.dir, "nowhere")
 		return
 	case "!forget": // a network and a network namespace that are gone
 		require.NoError(m.t, os.Remove(filepath.Join(m.dir, "net.d", "90-gone.conflist")))
@@ -150,6 +184,7 @@ func (m *machine) settled(text string) string {
 		containerID(m.netns("two")), "$TWO",
 		strings.Split(m.env["CNI_PATH"], ":")[0], "$PLUGINS",
 		m.dir, "$DIR",
+		runtime.GOOS+"/"+runtime.GOARCH, "$SYSTEM",
 	).Replace(text)
 	for _, r := range [][2]string{
 		{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.0-9]*Z?`, "$$TIME"},

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni"
 )
 
@@ -68,6 +73,9 @@ func (t *tool) listText(set *libcni.ConfSet, networks []*network) error {
 	w := tabwriter.NewWriter(t.stdout, 0, 0, 3, ' ', 0)
 	if len(networks) == 0 {
 		fmt.Fprintf(w, "No network in %s.\n", set.Dir)
+		if _, err := os.Stat(set.Dir); errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintln(w, "The directory is not there; NETCONFPATH names another one.")
+		}
 	}
 	for i, n := range networks {
 		if i > 0 {
@@ -83,6 +91,12 @@ func (t *tool) listText(set *libcni.ConfSet, networks []*network) error {
 		}
 		if err := w.Flush(); err != nil { // columns of their own for each network
 			return err
+		}
+	}
+	for _, n := range networks {
+		if slices.ContainsFunc(n.Plugins, func(p *plugin) bool { return p.Path == "" }) {
+			fmt.Fprintf(w, "\nPlugins are looked for in %s; CNI_PATH names other directories.\n", strings.Join(t.pluginDirs(), " "))
+			break
 		}
 	}
 	for _, part := range []struct {
@@ -114,6 +128,9 @@ func (p *plugin) about(n *network) []string {
 	switch {
 	case p.Path == "":
 		columns = []string{"NOT FOUND", "-"}
+		if !errors.Is(p.err, invoke.ErrPluginNotFound) {
+			columns[1] = p.Error
+		}
 	case p.err != nil:
 		columns = []string{p.Path, "FAILS: " + p.Error}
 	case !p.speaks(n.CNIVersion):

@@ -43,6 +43,7 @@ type program struct {
 
 // probe asks the plugins of all networks for their versions, each type once.
 func (t *tool) probe(ctx context.Context, set *libcni.ConfSet) []*network {
+	t.quiet = true
 	asked := map[string]*program{}
 	all := []*network{}
 	for i, n := range set.Networks {

@@ -7,5 +7,5 @@ func (t *tool) status(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.cni().GetStatusNetworkList(ctx, list)
+	return t.inFile(list, t.cni().GetStatusNetworkList(ctx, list))
 }

@@ -9,8 +9,10 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni"
 	"github.com/cnikit/cnikit/types"
+	"github.com/cnikit/cnikit/version"
 )
 
 // target is what a verb is about: the network that the first argument names, and
@@ -47,6 +49,46 @@ func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.Runtime
 		rt.ContainerID = containerID(rt.NetNS)
 	}
 	return list, rt, nil
+}
+
+// inFile adds to an error whose remedy is in the network's configuration the file
+// that has it.
+func (t *tool) inFile(list *libcni.NetworkConfigList, err error) error {
+	if !errors.Is(err, invoke.ErrPluginNotFound) && !errors.As(err, new(*version.UnsupportedError)) {
+		return err
+	}
+	set, loadErr := libcni.LoadDir(t.confDir())
+	if loadErr != nil {
+		return err
+	}
+	for _, n := range set.Networks {
+		if n.Name == list.Name {
+			return &fileError{err, n.File}
+		}
+	}
+	for _, bad := range set.Bad {
+		if bad.Network == list.Name {
+			return &fileError{err, bad.File}
+		}
+	}
+	return err
+}
+
+// A fileError is an error about what a file says.
+type fileError struct {
+	error
+	file string
+}
+
+func (e *fileError) Unwrap() error { return e.error }
+
+// Format adds the file to what the error has to say.
+func (e *fileError) Format(s fmt.State, verb rune) {
+	if verb == 'v' && s.Flag('+') {
+		fmt.Fprintf(s, "%+v\n    file:      %s", e.error, e.file)
+		return
+	}
+	_, _ = io.WriteString(s, e.Error())
 }
 
 // containerID derives the container's ID from its network namespace, as upstream

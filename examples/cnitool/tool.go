@@ -25,6 +25,7 @@ type tool struct {
 	ifName, cache string
 	timeout       time.Duration
 	verbose, json bool
+	quiet         bool // what plugins write to standard error is shown elsewhere
 }
 
 // A command runs with what stands after its name.
@@ -52,7 +53,10 @@ const many = int(^uint(0) >> 1)
 var errFound = errors.New("something is wrong")
 
 // A usageError is about how the program was called.
-type usageError struct{ error }
+type usageError struct {
+	error
+	command string // that was meant; empty if there is none
+}
 
 // main returns the exit status.
 func (t *tool) main(ctx context.Context, args []string) int {
@@ -64,10 +68,29 @@ func (t *tool) main(ctx context.Context, args []string) int {
 		return 2
 	}
 	t.report(err)
-	if errors.As(err, new(usageError)) && !t.json {
-		fmt.Fprintln(t.stderr, "Run cnitool without arguments for its usage.")
+	if hint := t.hint(err); hint != "" && !t.json {
+		fmt.Fprintln(t.stderr, hint)
 	}
 	return 1
+}
+
+// hint says what to do about an error of this program's surroundings.
+func (t *tool) hint(err error) string {
+	var failed *failedAdd
+	var called usageError
+	switch {
+	case errors.As(err, &called) && called.command != "":
+		return "Usage: cnitool " + usageOf(called.command)
+	case errors.As(err, &called):
+		return "Run cnitool without arguments for its usage."
+	case errors.As(err, new(libcni.NoConfigsFoundError)):
+		return "Put a network there (a file *.conflist), or name another directory in NETCONFPATH."
+	case errors.As(err, new(libcni.NotFoundError)):
+		return "Run cnitool list for the networks of the directory, or name another one in NETCONFPATH."
+	case errors.As(err, &failed):
+		return "To clean up after it: " + t.command("del", failed.args...)
+	}
+	return ""
 }
 
 func (t *tool) run(ctx context.Context, args []string) error {
@@ -77,17 +100,17 @@ func (t *tool) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if err != nil {
-		return usageError{err}
+		return usageError{err, ""}
 	}
 	c, known := commands[args[0]]
 	name, args := args[0], args[1:]
 	switch {
 	case !known:
-		return usageError{fmt.Errorf("unknown command %q", name)}
+		return usageError{fmt.Errorf("unknown command %q", name), ""}
 	case len(args) < c.min:
-		return usageError{fmt.Errorf("%s: requires at least %d arg(s), only received %d", name, c.min, len(args))}
+		return usageError{fmt.Errorf("%s: requires at least %d arg(s), only received %d", name, c.min, len(args)), name}
 	case len(args) > c.max:
-		return usageError{fmt.Errorf("%s: %q is too much", name, args[c.max])}
+		return usageError{fmt.Errorf("%s: %q is too much", name, args[c.max]), name}
 	}
 	if t.timeout > 0 {
 		var cancel context.CancelFunc
@@ -166,10 +189,23 @@ func (t *tool) cni() *libcni.CNIConfig {
 // program's, unless an observer shows it line by line.
 func (t *tool) exec() invoke.Exec {
 	raw := &invoke.RawExec{Stderr: t.stderr}
-	if t.verbose {
+	if t.verbose || t.quiet {
 		raw.Stderr = nil
 	}
 	return &invoke.DefaultExec{RawExec: raw, PluginDecoder: version.PluginDecoder{}}
+}
+
+// command is how to run this program on the same records.
+func (t *tool) command(name string, args ...string) string {
+	words := []string{"cnitool"}
+	if t.cache != "" {
+		words = append(words, "--cache", quote(t.cache))
+	}
+	words = append(words, name)
+	for _, arg := range args {
+		words = append(words, quote(arg))
+	}
+	return strings.Join(words, " ")
 }
 
 // print writes JSON for programs.

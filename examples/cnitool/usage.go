@@ -1,22 +1,24 @@
 package main
 
+import "strings"
+
 const usage = `Cnitool attaches network namespaces to networks, and looks at what is there.
 
   cnitool [flags] COMMAND ...
 
 Verbs, on the interface of a network namespace:
-  add NETWORK NETNS            attach it, print the result
-  check NETWORK NETNS          ask the plugins whether it is as ADD left it
-  del NETWORK NETNS            detach it
-  gc NETWORK [NETNS]           remove ALL attachments to the network
-  status NETWORK [NETNS]       ask the plugins whether they are ready for ADD
+  add NETWORK NETNS             attach it, print the result
+  check NETWORK NETNS           ask the plugins whether it is as ADD left it
+  del NETWORK NETNS             detach it
+  gc NETWORK [NETNS]            remove ALL attachments to the network
+  status NETWORK [NETNS]        ask the plugins whether they are ready for ADD
 
 More than the verbs:
-  list                         networks, their files and plugins; what is wrong with a file
-  explain VERB NETWORK [NETNS] what each plugin would get, as commands for a shell
-  attachments [CONTAINER]      what the records say: attached, pending, damaged
-  clean CONTAINER              detach a container from everything, by its records alone
-  doctor                       look for faults on this machine, and say what to do
+  list                          networks, their files and plugins; what is wrong with a file
+  explain VERB NETWORK [NETNS]  what each plugin would get, as commands for a shell
+  attachments [CONTAINER]       what the records say: attached, pending, damaged
+  clean CONTAINER               detach a container from everything, by its records alone
+  doctor                        look for faults on this machine, and say what to do
 
 Flags, before or after the command's arguments:
   -i, --ifname NAME            interface in the network namespace; by default CNI_IFNAME or eth0
@@ -38,5 +40,17 @@ absolute path.
 Exit status:
   0  done
   1  failed, or called wrongly; the reason is on standard error
-  2  list, attachments, doctor: done, and something is wrong, which was printed
+  2  done, and something is wrong, which was printed: list, a file or a plugin that
+     cannot be used; attachments, a damaged record; doctor, a FAULT or a warning
 `
+
+// usageOf is how a command is called.
+func usageOf(name string) string {
+	for line := range strings.Lines(usage) {
+		if strings.HasPrefix(line, "  "+name+" ") {
+			synopsis, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+			return synopsis
+		}
+	}
+	return name
+}
