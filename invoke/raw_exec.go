@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cnikit/cnikit/internal/inherit"
 )
 
 const (
@@ -25,8 +28,12 @@ const (
 // for concurrent use as long as Stderr and Prepare are, and must not be changed
 // while it is used.
 //
-// A plugin is started with three pipes and no other descriptor, on Unix as the
-// leader of a process group of its own. Whatever happens to it and to what it
+// A plugin is started with three pipes, on Unix as the leader of a process group of
+// its own. Of descriptors that Go opened it gets no others, but in an ADD of package
+// libcni, on Unix: there descriptor 10, or one after those of Prepare, is the ADD's
+// intent, for reading. It says, by its lock, that somebody is at work as long as the
+// plugin or what it started has it, and a plugin need not know of it. Those from 3
+// to 9 are closed then: shells have no names for others. Whatever happens to it and to what it
 // started, ExecPlugin returns soon after the plugin's own process has ended or its
 // context has: see there.
 type RawExec struct {
@@ -130,6 +137,7 @@ func (e *RawExec) once(ctx context.Context, r *run, stdin []byte) {
 	if e.Prepare != nil {
 		e.Prepare(cmd)
 	}
+	bequeath(cmd, inherit.File(ctx))
 	p := &process{cmd: cmd, group: !e.ShareGroup, grace: e.Grace}
 	if p.grace == 0 {
 		p.grace = defaultGrace
@@ -137,6 +145,22 @@ func (e *RawExec) once(ctx context.Context, r *run, stdin []byte) {
 	if r.startErr = p.start(r, stdin); r.startErr == nil {
 		p.supervise(ctx, r)
 	}
+}
+
+// firstHeirloom is above the descriptors that a shell script may name: many begin
+// with "exec 3>&1".
+const firstHeirloom = 10
+
+// bequeath makes the process inherit the file, and after it all that it starts, but
+// for what closes descriptors that it does not know.
+func bequeath(cmd *exec.Cmd, file *os.File) {
+	if file == nil {
+		return
+	}
+	const padding = firstHeirloom - 3 // after the three pipes
+	files := append(make([]*os.File, 0, padding+1), cmd.ExtraFiles...)
+	files = files[:max(len(files), padding)] // nil: closed
+	cmd.ExtraFiles = append(files, file)
 }
 
 // absolute keeps a bare name from being looked for in $PATH or run from wherever

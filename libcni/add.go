@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cnikit/cnikit/internal/inherit"
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/types"
 )
@@ -65,6 +66,7 @@ func (c *CNIConfig) add(ctx context.Context, n *network, rt *RuntimeConf) (types
 	if err != nil {
 		return nil, n.in("ADD", rt, err)
 	}
+	ctx = inherit.With(ctx, intent.file) // for the plugins, and those of a rollback
 	reply, err := ch.run(ctx, nil)
 	if err != nil {
 		return nil, c.undo(ctx, n, rt, reply, intent, err)

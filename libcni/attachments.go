@@ -51,7 +51,10 @@ type PendingAttachment struct {
 	CapabilityArgs map[string]interface{}
 	// Started is when ADD began.
 	Started time.Time
-	// Running says that the process that called ADD is at work on it.
+	// Running says that somebody is at work on it: the process that called ADD, or,
+	// if that was killed, a plugin that it had started, or what the plugin started. On
+	// Windows, and where an [Options].Exec of another kind starts the plugins, only
+	// the process that called ADD counts.
 	Running bool
 	// Path is the intent's file.
 	Path string

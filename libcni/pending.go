@@ -16,7 +16,8 @@ import (
 //
 //	ADD succeeds      record written, then the intent removed
 //	ADD fails         intent stays, unlocked
-//	process dies      intent stays, unlocked by the system
+//	process dies      intent stays, unlocked by the system when the plugin that
+//	                  was running, which has inherited the lock, has ended too
 //
 // A crash between the two steps of a success leaves both; DEL and GC clean an
 // intent together with the record of its attachment.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -16,12 +17,16 @@ var ErrLocked = errors.New("file is locked")
 const lockless = time.Hour
 
 // File is an open file that this process holds: one it is about to write, or
-// one it has locked. It is for one goroutine.
+// one it has locked. It is for one goroutine, but for Lend.
 type File struct {
 	dir    *Dir
 	f      *os.File
 	name   string
 	locked bool // false where there are no locks
+
+	lending sync.Mutex
+	asked   bool     // for lent, or too late for it
+	lent    *os.File // nil: there is none
 }
 
 // Temp makes a file under a temporary name, locked.
@@ -44,7 +49,9 @@ func (d *Dir) Temp() (*File, error) {
 		}
 		_ = f.Chmod(0o600) // whatever the umask took away
 		file := &File{dir: d, f: f, name: name}
-		if err := file.lock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		// Shared, for the sake of Lend: those who ask whether it is free ask for it
+		// alone.
+		if err := file.lock(shared); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			_ = file.Remove()
 			return nil, err
 		}
@@ -64,7 +71,7 @@ func (d *Dir) Make(name string) (*File, error) {
 		return nil, d.wrap("create", name, err)
 	}
 	file := &File{dir: d, f: f, name: name}
-	err = file.lock()
+	err = file.lock(alone)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return file, nil // it is young, and so counts as locked
 	}
@@ -106,11 +113,17 @@ func (d *Dir) Lock(name string) (*File, error) {
 	return file, nil
 }
 
-func (f *File) lock() error {
+// Modes of a lock.
+const (
+	alone  = false
+	shared = true
+)
+
+func (f *File) lock(share bool) error {
 	if err := f.dir.before("lock", f.name); err != nil {
 		return err
 	}
-	err := tryLock(f.f)
+	err := tryLock(f.f, share)
 	if err != nil {
 		return f.dir.wrap("lock", f.name, err)
 	}
@@ -120,7 +133,7 @@ func (f *File) lock() error {
 
 // lockOld is lock that lets age stand for the lock where there is none.
 func (f *File) lockOld() error {
-	err := f.lock()
+	err := f.lock(alone)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
@@ -227,21 +240,66 @@ func (f *File) RenameNew(name string) error {
 	return f.Rename(name)
 }
 
+// Lend returns a file that [Dir.Temp] made as other processes may be given it:
+// opened once more, for reading only, with a lock of its own. As long as one of
+// them has it, others find the file locked, also when this process was killed. When
+// this process lets go of the file by itself, the lock ends, whoever still has it.
+// Nil: there is none.
+//
+// A process that inherits an open file shares its lock with those it has it from
+// (flock(2), Unix). The lock is not that of the file that is written to, so what
+// others can do to it ends with them: they cannot write, and what they unlock is
+// theirs. There is none on Windows, where locks are not inherited, and where there
+// are no locks at all.
+func (f *File) Lend() *os.File {
+	f.lending.Lock()
+	defer f.lending.Unlock()
+	if f.asked || !lendable || !f.locked || f.dir.before("lend", f.name) != nil {
+		return f.lent
+	}
+	f.asked = true
+	lent, err := f.dir.root.OpenFile(f.name, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil
+	}
+	open, err := f.f.Stat()
+	same, lentErr := lent.Stat()
+	if err != nil || lentErr != nil || !os.SameFile(open, same) || tryLock(lent, shared) != nil {
+		_ = lent.Close()
+		return nil
+	}
+	f.lent = lent
+	return lent
+}
+
 // Close lets go of the file, which stays where it is.
-func (f *File) Close() error { return f.f.Close() }
+func (f *File) Close() error {
+	f.lending.Lock()
+	defer f.lending.Unlock()
+	if f.asked = true; f.lent != nil {
+		_ = unlock(f.lent)
+		_ = f.lent.Close()
+		f.lent = nil
+	}
+	return f.f.Close()
+}
 
 // Release is Close for a file whose lock others wait for.
 func (f *File) Release() error {
-	if !f.locked {
+	if f.locked {
+		// A child of this process that is being started has a copy of every open file
+		// until it runs its program.
+		_ = unlock(f.f)
+	} else {
 		// Where age stands for the lock, an old file is a free one.
 		_ = f.dir.root.Chtimes(f.name, time.Time{}, time.Unix(0, 0))
 	}
-	return f.f.Close()
+	return f.Close()
 }
 
 // Remove removes the file and closes it, in this order: nobody can lock it while
 // it still has a name.
 func (f *File) Remove() error {
 	err := f.dir.Remove(f.name)
-	return errors.Join(err, f.f.Close())
+	return errors.Join(err, f.Close())
 }

@@ -7,8 +7,13 @@ import (
 	"os"
 )
 
-const nonblock = 0
+const (
+	nonblock = 0
+	lendable = false
+)
 
 // tryLock knows no locks here. Those of fcntl(2) would not do: they are the
 // process's, so it could not tell its own ADD from a dead one's.
-func tryLock(*os.File) error { return errors.ErrUnsupported }
+func tryLock(*os.File, bool) error { return errors.ErrUnsupported }
+
+func unlock(*os.File) error { return nil }

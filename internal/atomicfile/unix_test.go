@@ -3,11 +3,14 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,4 +35,119 @@ func TestReadDoesNotWaitForANamedPipe(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(d.Path("pipe"), 0o600))
 	_, err := d.Read("pipe")
 	assert.ErrorContains(t, err, "not a regular file")
+}
+
+// A process that was lent the file keeps it locked when its owner has been killed.
+func TestLentFileStaysLocked(t *testing.T) {
+	if path := os.Getenv("ATOMICFILE_LEND"); path != "" {
+		d, err := Open(path, nil)
+		require.NoError(t, err)
+		f, err := d.Temp()
+		require.NoError(t, err)
+		require.NoError(t, f.Rename("held"))
+		heir := exec.Command("/bin/sh", "-c", "echo ready; read line; exit") // until its standard input ends
+		heir.Stdin, heir.Stdout, heir.ExtraFiles = os.Stdin, os.Stdout, []*os.File{f.Lend()}
+		require.NoError(t, heir.Start())
+		select {} // until killed
+	}
+	d := open(t, nil)
+	owner := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	owner.Env = append(os.Environ(), "ATOMICFILE_LEND="+d.path)
+	read, in, err := os.Pipe()
+	require.NoError(t, err)
+	defer in.Close()
+	out, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer out.Close()
+	owner.Stdin, owner.Stdout = read, write
+	require.NoError(t, owner.Start())
+	require.NoError(t, errors.Join(read.Close(), write.Close()))
+	_, err = out.Read(make([]byte, 16))
+	require.NoError(t, err)
+	require.NoError(t, owner.Process.Kill())
+	var killed *exec.ExitError
+	require.ErrorAs(t, owner.Wait(), &killed)
+
+	_, err = d.Lock("held")
+	require.ErrorIs(t, err, ErrLocked, "by the heir")
+	require.NoError(t, in.Close())
+	require.Eventually(t, func() bool {
+		f, err := d.Lock("held")
+		return err == nil && f.Remove() == nil
+	}, time.Minute, time.Millisecond, "the heir has ended")
+}
+
+// An owner who lets go takes the lock along, whoever still has the file.
+func TestLendEndsWithTheOwner(t *testing.T) {
+	d := open(t, nil)
+	for name, end := range map[string]func(*File) error{"Release": (*File).Release, "Close": (*File).Close} {
+		t.Run(name, func(t *testing.T) {
+			f, err := d.Temp()
+			require.NoError(t, err)
+			require.NoError(t, f.Rename(name))
+			heir := exec.Command("cat")
+			in, err := heir.StdinPipe()
+			require.NoError(t, err)
+			lent := f.Lend()
+			require.NotNil(t, lent)
+			assert.Same(t, lent, f.Lend(), "opened once")
+			heir.ExtraFiles = []*os.File{lent}
+			require.NoError(t, heir.Start())
+			_, err = d.Lock(name)
+			require.ErrorIs(t, err, ErrLocked)
+
+			require.NoError(t, end(f))
+			assert.Nil(t, f.Lend(), "too late")
+			next, err := d.Lock(name)
+			require.NoError(t, err)
+			require.NoError(t, next.Remove())
+			require.NoError(t, in.Close())
+			require.NoError(t, heir.Wait())
+		})
+	}
+}
+
+// What was lent cannot be written to, and who unlocks it unlocks only that.
+func TestLendIsNotTheOwnersFile(t *testing.T) {
+	d := open(t, nil)
+	f, err := d.Temp()
+	require.NoError(t, err)
+	require.NoError(t, f.Rename("file"))
+	lent := f.Lend()
+	require.NotNil(t, lent)
+	_, err = lent.WriteString("x")
+	assert.Error(t, err)
+	require.NoError(t, syscall.Flock(int(lent.Fd()), syscall.LOCK_UN))
+	_, err = d.Lock("file")
+	require.ErrorIs(t, err, ErrLocked)
+	require.NoError(t, f.Remove())
+}
+
+func TestNothingIsLent(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault Fault
+		do    func(t *testing.T, d *Dir)
+	}{
+		"without locks": {fault: func(op, _ string) error {
+			if op == "lock" {
+				return errors.ErrUnsupported
+			}
+			return nil
+		}},
+		"the name is gone":      {do: func(t *testing.T, d *Dir) { require.NoError(t, d.Remove("file")) }},
+		"the name is another's": {do: func(t *testing.T, d *Dir) { require.NoError(t, put(d, "file", "other")) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, c.fault)
+			f, err := d.Temp()
+			require.NoError(t, err)
+			require.NoError(t, f.Rename("file"))
+			if c.do != nil {
+				c.do(t, d)
+			}
+			assert.Nil(t, f.Lend())
+			assert.Nil(t, f.Lend())
+			require.NoError(t, f.Close())
+		})
+	}
 }

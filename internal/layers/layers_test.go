@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	".":                   {},
 	"internal/rawjson":    {},
 	"internal/atomicfile": {"golang.org/x/sys/windows"},
+	"internal/inherit":    {},
 	"version": {
 		"github.com/Masterminds/semver/v3",
 		upstream + "version", upstream + "types", upstream + "types/create",
@@ -35,7 +36,7 @@ var allowed = map[string][]string{
 		upstream + "types/020", upstream + "types/create",
 	},
 	"invoke": {
-		module + "/types", module + "/version", module + "/internal/rawjson",
+		module + "/types", module + "/version", module + "/internal/rawjson", module + "/internal/inherit",
 		upstream + "types/100", // decode.go fills its structs
 		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
 	},
@@ -44,7 +45,7 @@ var allowed = map[string][]string{
 	},
 	"libcni": {
 		module + "/invoke", module + "/types", module + "/version",
-		module + "/internal/rawjson", module + "/internal/atomicfile",
+		module + "/internal/rawjson", module + "/internal/atomicfile", module + "/internal/inherit",
 	},
 	"libcni/podnet": {
 		module + "/libcni", module + "/invoke", module + "/types", module + "/version",
