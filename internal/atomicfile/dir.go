@@ -1,10 +1,10 @@
 // Package atomicfile keeps small files that are there whole or not at all, also
 // after a crash, and files whose lock says that their owner is alive.
 //
-// A [Dir] is an open directory, and every file is named relative to it. The
-// directory itself may be a mount or a symbolic link, but nothing in it leads
-// outside: names are resolved by os.Root. A [File] begins under a temporary name,
-// locked, and is written and synced there; renaming it is what makes it visible.
+// A [Dir] is an open directory, and every file is named relative to it, by one
+// element of a path. The directory itself may be a mount or a symbolic link, but
+// nothing in it leads outside. A [File] begins under a temporary name, locked, and
+// is written and synced there; renaming it is what makes it visible.
 //
 // # What is promised
 //
@@ -45,11 +45,12 @@ var ErrTooLarge = errors.New("file is too large")
 // tempPrefix is how the names of unfinished files begin.
 const tempPrefix = ".tmp-"
 
-// Dir is an open directory. Its methods may be called from several goroutines.
-// Their errors are *[fs.PathError] with the whole path.
+// Dir is an open directory. Its methods may be called from several goroutines, but
+// for Close, which is the last one. Their errors are *[fs.PathError] with the whole
+// path.
 type Dir struct {
 	path  string
-	root  *os.Root
+	root  root
 	fault Fault
 }
 
@@ -59,11 +60,11 @@ func Open(path string, fault Fault) (*Dir, error) {
 	if err := d.before("open", ""); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(path)
-	if err != nil {
-		return nil, err
+	var err error
+	if d.root, err = openRoot(path); err != nil {
+		return nil, d.wrap("open", "", err)
 	}
-	d.root = root
+	d.closeWhenLost()
 	return d, nil
 }
 
@@ -108,8 +109,9 @@ func makeAll(path string, fault Fault) error {
 	return nil
 }
 
-// Close releases the directory. Files that were opened from it stay open.
-func (d *Dir) Close() error { return d.root.Close() }
+// Close releases the directory. Files that were opened from it stay open; they can
+// no longer be renamed or removed.
+func (d *Dir) Close() error { return d.root.close() }
 
 // Path returns the path of the directory's file of that name.
 func (d *Dir) Path(name string) string {
@@ -130,37 +132,36 @@ func (d *Dir) ReadTime(name string) ([]byte, time.Time, error) {
 	if err := d.before("read", name); err != nil {
 		return nil, time.Time{}, err
 	}
-	// Not to wait for a writer if somebody put a named pipe there.
-	f, err := d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	h, err := d.root.open(name, false)
 	if err != nil {
 		return nil, time.Time{}, d.wrap("open", name, err)
 	}
-	defer f.Close()
-	data, info, err := readRegular(f)
+	defer h.close()
+	data, written, err := h.readRegular()
 	if err != nil {
 		return nil, time.Time{}, d.wrap("read", name, err)
 	}
-	return data, info.ModTime(), nil
+	return data, written, nil
 }
 
-func readRegular(f *os.File) ([]byte, fs.FileInfo, error) {
-	info, err := f.Stat()
+func (h *handle) readRegular() ([]byte, time.Time, error) {
+	info, err := h.stat()
 	switch {
 	case err != nil:
-		return nil, nil, err
-	case info.IsDir():
-		return nil, nil, errors.New("is a directory")
-	case !info.Mode().IsRegular():
-		return nil, nil, errors.New("not a regular file")
-	case info.Size() > MaxSize:
-		return nil, nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, info.Size())
+		return nil, time.Time{}, err
+	case info.isDir():
+		return nil, time.Time{}, errors.New("is a directory")
+	case !info.isRegular():
+		return nil, time.Time{}, errors.New("not a regular file")
+	case info.size() > MaxSize:
+		return nil, time.Time{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, info.size())
 	}
-	data := make([]byte, info.Size())
-	n, err := io.ReadFull(f, data)
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	data := make([]byte, info.size())
+	n, err := h.read(data)
+	if err == io.EOF {
 		err = nil // it shrank: somebody who does not rename wrote to it
 	}
-	return data[:n], info, err
+	return data[:n], info.written(), err
 }
 
 // Names returns the names of the files in the directory, in no order, without
@@ -176,7 +177,7 @@ func (d *Dir) List() (names, unfinished []string, err error) {
 	if err := d.before("list", ""); err != nil {
 		return nil, nil, err
 	}
-	f, err := d.root.OpenFile(".", os.O_RDONLY|nonblock, 0) // nonblock: see Temp
+	f, err := d.root.list()
 	if err != nil {
 		return nil, nil, d.wrap("open", "", err)
 	}
@@ -191,7 +192,7 @@ func Names(path string, fault Fault) ([]string, error) {
 	if err := d.before("list", ""); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0)
+	f, err := list(path)
 	if err != nil {
 		return nil, d.wrap("open", "", err)
 	}
@@ -219,8 +220,8 @@ func (d *Dir) listed(f *os.File) (names, unfinished []string, err error) {
 
 // Regular reports whether the name is a regular file's: no link, no directory.
 func (d *Dir) Regular(name string) bool {
-	info, err := d.root.Lstat(name)
-	return err == nil && info.Mode().IsRegular()
+	info, err := d.root.lstat(name)
+	return err == nil && info.isRegular()
 }
 
 // Remove removes a file. One that is not there is no error.
@@ -228,7 +229,7 @@ func (d *Dir) Remove(name string) error {
 	if err := d.before("remove", name); err != nil {
 		return err
 	}
-	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.root.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return d.wrap("remove", name, err)
 	}
 	return nil
@@ -245,8 +246,8 @@ func (d *Dir) Clean(age time.Duration) {
 func (d *Dir) CleanOf(unfinished []string, age time.Duration) {
 	for _, name := range unfinished {
 		// The age covers the moment between making a file and locking it.
-		info, err := d.root.Lstat(name)
-		if err != nil || time.Since(info.ModTime()) < age {
+		info, err := d.root.lstat(name)
+		if err != nil || time.Since(info.written()) < age {
 			continue
 		}
 		if f, err := d.Lock(name); err == nil {

@@ -20,7 +20,7 @@ const lockless = time.Hour
 // one it has locked. It is for one goroutine, but for Lend.
 type File struct {
 	dir    *Dir
-	f      *os.File
+	h      handle
 	name   string
 	locked bool // false where there are no locks
 
@@ -38,17 +38,15 @@ func (d *Dir) Temp() (*File, error) {
 		// Two processes must not agree on a name, but nobody has to be kept
 		// from guessing it: the file is made by whoever comes first.
 		name := tempPrefix + strconv.FormatUint(rand.Uint64(), 16)
-		// To a regular file, nonblock means nothing; package os, which tries to poll
-		// it, needs four calls of the system less (BenchmarkWrite).
-		f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|nonblock, 0o600)
+		h, err := d.root.create(name)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err != nil {
 			return nil, d.wrap("create", name, err)
 		}
-		_ = f.Chmod(0o600) // whatever the umask took away
-		file := &File{dir: d, f: f, name: name}
+		_ = h.chmod(0o600) // whatever the umask took away
+		file := d.file(name, h)
 		// Shared, for the sake of Lend: those who ask whether it is free ask for it
 		// alone.
 		if err := file.lock(shared); err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -66,11 +64,11 @@ func (d *Dir) Make(name string) (*File, error) {
 	if err := d.before("create", name); err != nil {
 		return nil, err
 	}
-	f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|nonblock, 0o600)
+	h, err := d.root.create(name)
 	if err != nil {
 		return nil, d.wrap("create", name, err)
 	}
-	file := &File{dir: d, f: f, name: name}
+	file := d.file(name, h)
 	err = file.lock(alone)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return file, nil // it is young, and so counts as locked
@@ -79,7 +77,7 @@ func (d *Dir) Make(name string) (*File, error) {
 		err = file.same()
 	}
 	if err != nil {
-		_ = f.Close()
+		_ = file.Close()
 		return nil, err
 	}
 	return file, nil
@@ -94,23 +92,29 @@ func (d *Dir) Lock(name string) (*File, error) {
 	}
 	// Some file systems lock for writing only what is open for writing, and
 	// others cannot be written to at all.
-	f, err := d.root.OpenFile(name, os.O_RDWR|nonblock, 0)
+	h, err := d.root.open(name, true)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		f, err = d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		h, err = d.root.open(name, false)
 	}
 	if err != nil {
 		return nil, d.wrap("open", name, err)
 	}
-	file := &File{dir: d, f: f, name: name}
+	file := d.file(name, h)
 	if err := file.lockOld(); err != nil {
-		_ = f.Close()
+		_ = file.Close()
 		return nil, err
 	}
 	if err := file.same(); err != nil {
-		_ = f.Close()
+		_ = file.Close()
 		return nil, err
 	}
 	return file, nil
+}
+
+func (d *Dir) file(name string, h handle) *File {
+	f := &File{dir: d, h: h, name: name}
+	f.closeWhenLost()
+	return f
 }
 
 // Modes of a lock.
@@ -123,8 +127,7 @@ func (f *File) lock(share bool) error {
 	if err := f.dir.before("lock", f.name); err != nil {
 		return err
 	}
-	err := tryLock(f.f, share)
-	if err != nil {
+	if err := f.h.lock(share); err != nil {
 		return f.dir.wrap("lock", f.name, err)
 	}
 	f.locked = true
@@ -137,8 +140,8 @@ func (f *File) lockOld() error {
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	info, err := f.f.Stat()
-	if err == nil && time.Since(info.ModTime()) < lockless {
+	info, err := f.h.stat()
+	if err == nil && time.Since(info.written()) < lockless {
 		err = ErrLocked
 	}
 	if err != nil {
@@ -150,15 +153,15 @@ func (f *File) lockOld() error {
 // same reports fs.ErrNotExist if the name no longer leads to the open file. A
 // lock is on the file; whoever held it before may have removed the name.
 func (f *File) same() error {
-	open, err := f.f.Stat()
+	open, err := f.h.stat()
 	if err != nil {
 		return f.dir.wrap("stat", f.name, err)
 	}
-	named, err := f.dir.root.Lstat(f.name)
+	named, err := f.dir.root.lstat(f.name)
 	if err != nil {
 		return f.dir.wrap("stat", f.name, err)
 	}
-	if !os.SameFile(open, named) {
+	if !open.same(&named) {
 		return f.dir.wrap("stat", f.name, fs.ErrNotExist)
 	}
 	return nil
@@ -172,11 +175,11 @@ func (f *File) Read() ([]byte, time.Time, error) {
 	if err := f.dir.before("read", f.name); err != nil {
 		return nil, time.Time{}, err
 	}
-	data, info, err := readRegular(f.f)
+	data, written, err := f.h.readRegular()
 	if err != nil {
 		return nil, time.Time{}, f.dir.wrap("read", f.name, err)
 	}
-	return data, info.ModTime(), nil
+	return data, written, nil
 }
 
 // Write appends data.
@@ -184,10 +187,10 @@ func (f *File) Write(data []byte) error {
 	err := f.dir.before("write", f.name)
 	if err != nil {
 		// As a full disk does it: a part is written before it is noticed.
-		_, _ = f.f.Write(data[:len(data)/2])
+		_ = f.h.write(data[:len(data)/2])
 		return err
 	}
-	if _, err := f.f.Write(data); err != nil {
+	if err := f.h.write(data); err != nil {
 		return f.dir.wrap("write", f.name, err)
 	}
 	return nil
@@ -198,7 +201,7 @@ func (f *File) Sync() error {
 	if err := f.dir.before("sync", f.name); err != nil {
 		return err
 	}
-	if err := f.f.Sync(); err != nil {
+	if err := f.h.sync(); err != nil {
 		return f.dir.wrap("sync", f.name, err)
 	}
 	return nil
@@ -210,7 +213,7 @@ func (f *File) Rename(name string) error {
 	if err := f.dir.before("rename", name); err != nil {
 		return err
 	}
-	if err := f.dir.root.Rename(f.name, name); err != nil {
+	if err := f.dir.root.rename(f.name, name); err != nil {
 		return f.dir.wrap("rename", name, err)
 	}
 	f.name = name
@@ -224,17 +227,17 @@ func (f *File) Rename(name string) error {
 func (f *File) RenameNew(name string) error {
 	err := f.dir.before("link", name)
 	if err == nil {
-		err = f.dir.root.Link(f.name, name)
+		err = f.dir.root.link(f.name, name)
 	}
 	switch {
 	case err == nil:
-		_ = f.dir.root.Remove(f.name) // else it is a leftover, and will be cleaned
+		_ = f.dir.root.remove(f.name) // else it is a leftover, and will be cleaned
 		f.name = name
 		return nil
 	case errors.Is(err, fs.ErrExist):
 		return f.dir.wrap("link", name, fs.ErrExist)
 	}
-	if _, err := f.dir.root.Lstat(name); err == nil {
+	if _, err := f.dir.root.lstat(name); err == nil {
 		return f.dir.wrap("rename", name, fs.ErrExist)
 	}
 	return f.Rename(name)
@@ -258,18 +261,18 @@ func (f *File) Lend() *os.File {
 		return f.lent
 	}
 	f.asked = true
-	lent, err := f.dir.root.OpenFile(f.name, os.O_RDONLY|nonblock, 0)
+	lent, err := f.dir.root.open(f.name, false)
 	if err != nil {
 		return nil
 	}
-	open, err := f.f.Stat()
-	same, lentErr := lent.Stat()
-	if err != nil || lentErr != nil || !os.SameFile(open, same) || tryLock(lent, shared) != nil {
-		_ = lent.Close()
+	open, err := f.h.stat()
+	same, lentErr := lent.stat()
+	if err != nil || lentErr != nil || !open.same(&same) || lent.lock(shared) != nil {
+		_ = lent.close()
 		return nil
 	}
-	f.lent = lent
-	return lent
+	f.lent = lent.file(f.name)
+	return f.lent
 }
 
 // Close lets go of the file, which stays where it is.
@@ -277,11 +280,11 @@ func (f *File) Close() error {
 	f.lending.Lock()
 	defer f.lending.Unlock()
 	if f.asked = true; f.lent != nil {
-		_ = unlock(f.lent)
+		_ = unlock(f.lent.Fd())
 		_ = f.lent.Close()
 		f.lent = nil
 	}
-	return f.f.Close()
+	return f.h.close()
 }
 
 // Release is Close for a file whose lock others wait for.
@@ -289,10 +292,10 @@ func (f *File) Release() error {
 	if f.locked {
 		// A child of this process that is being started has a copy of every open file
 		// until it runs its program.
-		_ = unlock(f.f)
+		_ = f.h.unlock()
 	} else {
 		// Where age stands for the lock, an old file is a free one.
-		_ = f.dir.root.Chtimes(f.name, time.Time{}, time.Unix(0, 0))
+		_ = f.dir.root.age(f.name)
 	}
 	return f.Close()
 }

@@ -2,18 +2,12 @@
 
 package atomicfile
 
-import (
-	"errors"
-	"os"
-)
+import "errors"
 
-const (
-	nonblock = 0
-	lendable = false
-)
+const lendable = false
 
 // tryLock knows no locks here. Those of fcntl(2) would not do: they are the
 // process's, so it could not tell its own ADD from a dead one's.
-func tryLock(*os.File, bool) error { return errors.ErrUnsupported }
+func tryLock(uintptr, bool) error { return errors.ErrUnsupported }
 
-func unlock(*os.File) error { return nil }
+func unlock(uintptr) error { return nil }

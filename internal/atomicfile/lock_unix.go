@@ -4,29 +4,24 @@ package atomicfile
 
 import (
 	"errors"
-	"os"
 	"syscall"
 )
 
-const (
-	// nonblock keeps the opening of a named pipe from waiting for its other end.
-	nonblock = syscall.O_NONBLOCK
-	// lendable says that a lock is shared with the processes that inherit the file.
-	lendable = true
-)
+// lendable says that a lock is shared with the processes that inherit the file.
+const lendable = true
 
 // tryLock takes the lock of an open file, alone or shared with others who share it,
 // or returns [ErrLocked]. The lock is the open file's, not the process's: another
 // opening of it by this process is refused too. It ends when the file is unlocked,
 // or closed by all who have inherited it.
-func tryLock(f *os.File, share bool) error {
+func tryLock(fd uintptr, share bool) error {
 	mode := syscall.LOCK_EX
 	if share {
 		mode = syscall.LOCK_SH
 	}
 	var err error
 	for {
-		err = syscall.Flock(int(f.Fd()), mode|syscall.LOCK_NB)
+		err = syscall.Flock(int(fd), mode|syscall.LOCK_NB)
 		if err != syscall.EINTR {
 			break
 		}
@@ -40,4 +35,4 @@ func tryLock(f *os.File, share bool) error {
 	return err
 }
 
-func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+func unlock(fd uintptr) error { return syscall.Flock(int(fd), syscall.LOCK_UN) }

@@ -2,25 +2,21 @@ package atomicfile
 
 import (
 	"errors"
-	"os"
 
 	"golang.org/x/sys/windows"
 )
 
-const (
-	nonblock = 0
-	lendable = false // a lock is the process's that took it
-)
+const lendable = false // a lock is the process's that took it
 
 // tryLock takes the lock of an open file, alone or shared with others who share it,
 // or returns [ErrLocked]. Locks of Windows keep others from reading, so what is
 // locked is one byte far behind the end. The lock ends when the file is closed.
-func tryLock(f *os.File, share bool) error {
+func tryLock(fd uintptr, share bool) error {
 	flags := uint32(windows.LOCKFILE_FAIL_IMMEDIATELY)
 	if !share {
 		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
 	}
-	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, farBehind())
+	err := windows.LockFileEx(windows.Handle(fd), flags, 0, 1, 0, farBehind())
 	switch {
 	case errors.Is(err, windows.ERROR_LOCK_VIOLATION), errors.Is(err, windows.ERROR_IO_PENDING):
 		return ErrLocked
@@ -31,8 +27,8 @@ func tryLock(f *os.File, share bool) error {
 }
 
 // unlock does at once what the system does some time after the closing.
-func unlock(f *os.File) error {
-	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, farBehind())
+func unlock(fd uintptr) error {
+	return windows.UnlockFileEx(windows.Handle(fd), 0, 1, 0, farBehind())
 }
 
 func farBehind() *windows.Overlapped { return &windows.Overlapped{OffsetHigh: 1 << 30} }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -150,4 +151,93 @@ func TestNothingIsLent(t *testing.T) {
 			require.NoError(t, f.Close())
 		})
 	}
+}
+
+func TestNoLinkIsFollowed(t *testing.T) {
+	d := open(t, nil)
+	require.NoError(t, put(d, "file", "text"))
+	require.NoError(t, os.Symlink("file", d.Path("link")))
+	_, err := d.Read("link")
+	assert.ErrorIs(t, err, syscall.ELOOP)
+	_, err = d.Lock("link")
+	assert.ErrorIs(t, err, syscall.ELOOP)
+	_, err = d.Make("link")
+	assert.ErrorIs(t, err, fs.ErrExist)
+	assert.False(t, d.Regular("link"))
+	require.NoError(t, d.Remove("link"))
+	assert.FileExists(t, d.Path("file"))
+}
+
+func TestNamesAreOneElement(t *testing.T) {
+	base := t.TempDir()
+	outside := filepath.Join(base, "outside")
+	require.NoError(t, os.WriteFile(outside, nil, 0o600))
+	d, err := Create(filepath.Join(base, "dir"), nil)
+	require.NoError(t, err)
+	defer d.Close()
+	require.NoError(t, os.Mkdir(d.Path("sub"), 0o700))
+	for _, name := range []string{"", ".", "..", "../outside", outside, "sub/file"} {
+		for what, do := range map[string]func() error{
+			"read":   func() error { _, err := d.Read(name); return err },
+			"make":   func() error { _, err := d.Make(name); return err },
+			"lock":   func() error { _, err := d.Lock(name); return err },
+			"remove": func() error { return d.Remove(name) },
+			"rename": func() error { return put(d, name, "text") },
+			"link": func() error {
+				f, err := d.Temp()
+				require.NoError(t, err)
+				defer f.Remove()
+				return f.RenameNew(name)
+			},
+		} {
+			assert.ErrorContains(t, do(), "escapes", "%s %q", what, name)
+		}
+		assert.False(t, d.Regular(name), name)
+	}
+	assert.FileExists(t, outside)
+}
+
+// What a goroutine had locked that is gone is free when its memory is.
+func TestLostFilesAreClosed(t *testing.T) {
+	d := open(t, nil)
+	ended := make(chan error)
+	go func() {
+		lost, err := Open(d.path, nil)
+		if err == nil {
+			var f *File
+			if f, err = lost.Temp(); err == nil {
+				err = f.Rename("held")
+			}
+		}
+		ended <- err
+	}()
+	require.NoError(t, <-ended)
+	for range 1000 {
+		f, err := d.Lock("held")
+		if err == nil {
+			require.NoError(t, f.Remove())
+			return
+		}
+		require.ErrorIs(t, err, ErrLocked)
+		runtime.GC()
+		runtime.Gosched()
+	}
+	t.Fatal("still locked")
+}
+
+// A descriptor's number is not used after it was given back.
+func TestClosedIsClosed(t *testing.T) {
+	d, err := Create(t.TempDir(), nil)
+	require.NoError(t, err)
+	f, err := d.Temp()
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	assert.ErrorIs(t, f.Close(), fs.ErrClosed)
+	assert.ErrorIs(t, f.Write([]byte("text")), syscall.EBADF)
+	require.NoError(t, d.Close())
+	assert.ErrorIs(t, d.Close(), fs.ErrClosed)
+	_, err = d.Temp()
+	assert.ErrorIs(t, err, syscall.EBADF)
+	_, err = d.Names()
+	assert.ErrorIs(t, err, syscall.EBADF)
 }

@@ -24,7 +24,7 @@ const (
 var allowed = map[string][]string{
 	".":                   {},
 	"internal/rawjson":    {},
-	"internal/atomicfile": {"golang.org/x/sys/windows"},
+	"internal/atomicfile": {"golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"internal/inherit":    {},
 	"version": {
 		"github.com/Masterminds/semver/v3",
