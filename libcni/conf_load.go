@@ -33,7 +33,9 @@ func (e NoConfigsFoundError) Error() string {
 // LoadNetworkConf returns the network of that name from the files of dir: the
 // first match among *.conflist in lexical order, then among *.conf and *.json,
 // which it turns into lists. A file that cannot be read or parsed does not hide
-// the network of another: its error is returned only if there is no match.
+// the network of another: its error is returned only if there is no match. The
+// first file that has the name is the match, also if what follows the name is bad:
+// a later file of that name does not stand in for it.
 //
 // Errors: [NoConfigsFoundError] for a directory without files, [NotFoundError]
 // for one without the network, [*ConfError] for the first bad file; an

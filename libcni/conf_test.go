@@ -232,6 +232,15 @@ func TestLoadNetworkConf(t *testing.T) {
 		require.ErrorAs(t, err, &conf)
 		assert.Equal(t, bad+":3:11 (/name)", conf.Place())
 	})
+	t.Run("a later file of the name does not stand in for a bad one", func(t *testing.T) {
+		later := filepath.Join(dir, "41-broken.conflist")
+		write(t, later, `{"name":"broken","plugins":[{"type":"d"}]}`)
+		defer os.Remove(later)
+		_, err := LoadNetworkConf(dir, "broken")
+		var conf *ConfError
+		require.ErrorAs(t, err, &conf, "as upstream's, which stops at any bad file")
+		assert.Equal(t, filepath.Join(dir, "40-broken.conflist"), conf.File)
+	})
 	t.Run("the network itself is broken", func(t *testing.T) {
 		_, err := LoadNetworkConf(dir, "broken")
 		var conf *ConfError

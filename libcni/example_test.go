@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing/fstest"
 
@@ -287,7 +288,136 @@ func ExampleCNIConfig_Attachments() {
 	// <nil>
 }
 
-// A bad file does not take its neighbours down, and its error says where to look.
+// One network by its name. An error says with %+v where to look.
+func ExampleLoadNetworkConf() {
+	dir, done := exampleFiles(map[string]string{
+		"10-demo.conflist": demo,
+		"20-bad.conflist":  "{\n  \"cniVersion\": \"1.1.0\",\n  \"name\": \"bad\",\n  \"plugins\": [{\"type\": 7}]\n}",
+	})
+	defer done()
+
+	network, err := libcni.LoadNetworkConf(dir, "demo")
+	fmt.Println(network.Name, network.CNIVersion, len(network.Plugins), err)
+	_, err = libcni.LoadNetworkConf(dir, "bad")
+	fmt.Println(strings.ReplaceAll(fmt.Sprintf("%+v", err), dir+string(filepath.Separator), ""))
+	// Output:
+	// demo 1.1.0 2 <nil>
+	// failed to parse plugin config 0: error parsing configuration: "type" must be a string, not a number
+	//     network: bad
+	//     at: 20-bad.conflist:4:24 (/plugins/0/type)
+}
+
+// All networks of a directory. A runtime that knows no name takes the first one.
+func ExampleLoadDir() {
+	dir, done := exampleFiles(map[string]string{
+		"10-demo.conflist": demo,
+		"20-bad.conflist":  `{"cniVersion": "1.1.0", "name": "bad",}`,
+		"30-single.conf":   `{"cniVersion": "0.4.0", "name": "single", "type": "macvlan"}`,
+	})
+	defer done()
+
+	set, err := libcni.LoadDir(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range set.Networks {
+		fmt.Println(filepath.Base(n.File), n.Name, n.CNIVersion, len(n.Plugins))
+	}
+	for _, bad := range set.Bad { // for the log: the others can be used
+		fmt.Println(filepath.Base(bad.File), bad.Line, bad.Column, bad)
+	}
+	network, err := set.Default("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("default:", network.Name, "CHECK:", network.Supports("CHECK"), "GC:", network.Supports("GC"))
+	// Output:
+	// 10-demo.conflist demo 1.1.0 2
+	// 30-single.conf single 0.4.0 1
+	// 20-bad.conflist 1 39 error parsing configuration list: invalid character '}' looking for beginning of object key string
+	// default: demo CHECK: true GC: true
+}
+
+// exampleFiles makes a directory with these files.
+func exampleFiles(files map[string]string) (dir string, done func()) {
+	dir, err := os.MkdirTemp("", "net.d")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			log.Fatal(err)
+		}
+	}
+	return dir, func() { os.RemoveAll(dir) }
+}
+
+// Before the first container: are all plugins there, and do they speak the
+// network's version? The capabilities say which arguments it takes.
+func ExampleCNIConfig_ValidateNetworkList() {
+	cni, list, _, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+
+	fmt.Println(cni.ValidateNetworkList(ctx, list))
+	list.CNIVersion = "2.0.0"
+	_, err := cni.ValidateNetworkList(ctx, list)
+	fmt.Println(err)
+	// Output:
+	// [portMappings] <nil>
+	// [plugin bridge does not support config version "2.0.0" plugin portmap does not support config version "2.0.0"]
+}
+
+// The highest version that the configuration, all plugins and this library have in
+// common.
+func ExampleCNIConfig_NegotiateVersion() {
+	cni, _, _, done := exampleRuntime()
+	defer done()
+	list, err := libcni.NetworkConfFromBytes([]byte(`{
+		"cniVersions": ["0.4.0", "1.0.0", "1.1.0", "9.0.0"], "name": "demo", "plugins": [{"type": "bridge"}]
+	}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	if list.CNIVersion, err = cni.NegotiateVersion(context.Background(), list); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(list.CNIVersion)
+	// Output: 1.1.0
+}
+
+// With Rollback a failed ADD undoes itself, also when its deadline has passed.
+func ExampleOptions() {
+	dir, done := exampleFiles(nil)
+	defer done()
+	cni := libcni.New([]string{"/opt/cni/bin"}, libcni.Options{
+		Rollback: true,
+		CacheDir: dir,
+		Exec: &invoke.InProcess{Plugins: map[string]*invoke.Plugin{ // in place of programs
+			"bridge":  examplePlugin("bridge", `{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/24"}]}`),
+			"portmap": examplePlugin("portmap", ""),
+		}},
+	})
+	list, err := libcni.NetworkConfFromBytes([]byte(demo))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	_, err = cni.AddNetworkList(context.Background(), list, &libcni.RuntimeConf{
+		ContainerID: "bad-1", NetNS: "/run/netns/bad-1", IfName: "eth0",
+	})
+	fmt.Println(err)
+	// Output:
+	// ADD bridge bad-1 eth0
+	// ADD portmap bad-1 eth0 after 10.1.0.2/24
+	// DEL portmap bad-1 eth0 after 10.1.0.2/24
+	// DEL bridge bad-1 eth0 after 10.1.0.2/24
+	// plugin type="portmap" failed (add): the table is locked
+}
+
+// LoadDir for files that are not on a disk. A bad file does not take its neighbours
+// down, and its error says where to look.
 func ExampleLoadFS() {
 	conf := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	set, err := libcni.LoadFS(fstest.MapFS{

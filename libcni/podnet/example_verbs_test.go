@@ -57,6 +57,18 @@ func ExampleManager_GC() {
 	// 1 left <nil>
 }
 
+// What an earlier process has left undone is finished by Open; Recover does it
+// again when what was in the way is gone.
+func ExampleManager_Recover() {
+	ctx := context.Background()
+	manager, done := exampleManager(ctx)
+	defer done()
+
+	leftovers, err := manager.Recover(ctx)
+	fmt.Println(len(leftovers), err)
+	// Output: 0 <nil>
+}
+
 func ExampleManager_Status() {
 	ctx := context.Background()
 	manager, done := exampleManager(ctx)
