@@ -205,3 +205,19 @@ func eachGoFile(t *testing.T, f func(path, text string)) {
 	})
 	require.NoError(t, err)
 }
+
+// TestFuzzTargetsHaveACorpus: each begins with input of the field, which go test
+// runs too.
+func TestFuzzTargetsHaveACorpus(t *testing.T) {
+	target := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(f \*testing\.F\)`)
+	count := 0
+	eachGoFile(t, func(path, text string) {
+		for _, m := range target.FindAllStringSubmatch(text, -1) {
+			count++
+			seeds, err := filepath.Glob(filepath.Join(filepath.Dir(path), "testdata", "fuzz", m[1], "*"))
+			require.NoError(t, err)
+			assert.NotEmpty(t, seeds, "%s in %s has no files", m[1], path)
+		}
+	})
+	assert.Greater(t, count, 10)
+}
