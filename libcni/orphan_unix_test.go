@@ -35,7 +35,7 @@ esac
 // What plugins do between their first and their second file. They tell that they are
 // there by the file "begun", and go on when there is a file "go".
 const (
-	slowly = `: > begun; while [ ! -e go ]; do sleep 0.01; done; echo 2 > state/$CNI_CONTAINERID-2; echo '{"cniVersion":"1.0.0"}'`
+	slowly = `: > begun; while [ -e begun -a ! -e go ]; do sleep 0.01; done; echo 2 > state/$CNI_CONTAINERID-2; echo '{"cniVersion":"1.0.0"}'`
 	// byDelegate leaves it to another process and is killed with its runtime.
 	byDelegate = `echo $$ > pid; (` + slowly + `) & wait`
 	// asScriptsDo moves its outputs.
