@@ -82,6 +82,27 @@ func (e *ConfError) LogValue() slog.Value {
 		slog.String("pointer", e.Pointer))
 }
 
+// placed is a ConfError with the place before its text.
+type placed struct{ bad *ConfError }
+
+func (e *placed) Error() string { return e.bad.Place() + ": " + e.bad.Error() }
+
+func (e *placed) Unwrap() error { return e.bad }
+
+// Format writes with %+v the network as well. The place has been said.
+func (e *placed) Format(s fmt.State, verb rune) {
+	if verb == 'q' {
+		_, _ = fmt.Fprintf(s, "%q", e.Error())
+		return
+	}
+	_, _ = io.WriteString(s, e.Error())
+	if verb == 'v' && s.Flag('+') && e.bad.Network != "" {
+		_, _ = fmt.Fprintf(s, "\n    network: %s", e.bad.Network)
+	}
+}
+
+func (e *placed) LogValue() slog.Value { return logDescribed(e, e.bad) }
+
 // fault returns an error about the place with that pointer and offset.
 func fault(pointer string, offset int, err error) *ConfError {
 	return &ConfError{Pointer: pointer, offset: offset, Err: err}

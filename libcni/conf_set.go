@@ -155,13 +155,10 @@ func single(bytes []byte) bool {
 func (s *ConfSet) Err() error {
 	errs := make([]error, len(s.Bad))
 	for i, bad := range s.Bad {
-		errs[i] = placed(bad)
+		errs[i] = &placed{bad}
 	}
 	return join(errs...)
 }
-
-// placed puts the place of an error before its text.
-func placed(bad *ConfError) error { return &described{bad.Place(), bad} }
 
 // Get returns the network of that name. If there is none because its file is
 // bad, the error is that file's [*ConfError]; else it is a [NotFoundError], joined
@@ -175,7 +172,7 @@ func (s *ConfSet) Get(name string) (*NetworkFile, error) {
 	}
 	for _, bad := range s.Bad {
 		if bad.Network == name {
-			return nil, placed(bad)
+			return nil, &placed{bad}
 		}
 	}
 	if len(s.Networks) == 0 && len(s.Bad) == 0 {
@@ -184,7 +181,7 @@ func (s *ConfSet) Get(name string) (*NetworkFile, error) {
 	errs := []error{NotFoundError{Dir: s.Dir, Name: name}}
 	for _, bad := range s.Bad {
 		if bad.Network == "" {
-			errs = append(errs, placed(bad))
+			errs = append(errs, &placed{bad})
 		}
 	}
 	if len(errs) == 1 {
@@ -203,7 +200,7 @@ func (s *ConfSet) Default(name string) (*NetworkFile, error) {
 	case len(s.Networks) > 0:
 		return s.Networks[0], nil
 	case len(s.Bad) > 0:
-		return nil, placed(s.Bad[0])
+		return nil, &placed{s.Bad[0]}
 	}
 	return nil, NoConfigsFoundError{Dir: s.Dir}
 }

@@ -6,7 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strconv"
+
+	"github.com/cnikit/cnikit/internal/joined"
 )
 
 // described is an error with words before it, as fmt.Errorf makes one, that keeps
@@ -45,7 +46,7 @@ func logDescribed(e error, within error) slog.Value {
 		return slog.StringValue(e.Error())
 	}
 	attrs := slices.Clone(inner.LogValue().Group())
-	if _, several := inner.(*joined); several {
+	if _, several := inner.(*joined.Error); several {
 		attrs = append([]slog.Attr{slog.String("error", e.Error())}, attrs...)
 	} else if len(attrs) > 0 {
 		attrs[0] = slog.String(attrs[0].Key, e.Error())
@@ -53,52 +54,5 @@ func logDescribed(e error, within error) slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// joined is what errors.Join returns, but %+v and log/slog get all that each of
-// the errors has to say.
-type joined struct{ errs []error }
-
-// join returns the errors that are not nil as one, those of other joins one by
-// one; nil if there is none.
-func join(errs ...error) error {
-	all := &joined{}
-	for _, err := range errs {
-		if inner, ok := err.(*joined); ok {
-			all.errs = append(all.errs, inner.errs...)
-		} else if err != nil {
-			all.errs = append(all.errs, err)
-		}
-	}
-	if all.errs == nil {
-		return nil
-	}
-	return all
-}
-
-func (e *joined) Error() string { return errors.Join(e.errs...).Error() }
-
-func (e *joined) Unwrap() []error { return e.errs }
-
-func (e *joined) Format(s fmt.State, verb rune) {
-	switch {
-	case verb == 'q':
-		_, _ = fmt.Fprintf(s, "%q", e.Error())
-	case verb == 'v' && s.Flag('+'):
-		for i, err := range e.errs {
-			if i > 0 {
-				_, _ = io.WriteString(s, "\n")
-			}
-			_, _ = fmt.Fprintf(s, "%+v", err)
-		}
-	default:
-		_, _ = io.WriteString(s, e.Error())
-	}
-}
-
-// LogValue numbers the errors from 1.
-func (e *joined) LogValue() slog.Value {
-	attrs := make([]slog.Attr, len(e.errs))
-	for i, err := range e.errs {
-		attrs[i] = slog.Any(strconv.Itoa(i+1), err)
-	}
-	return slog.GroupValue(attrs...)
-}
+// join is errors.Join that loses nothing of what the errors have to say.
+func join(errs ...error) error { return joined.Errors(errs...) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/cnikit/cnikit/invoke"
 )
 
 func jsonLog(err error) string {
@@ -92,17 +89,6 @@ func TestErrorsOfVerbsTellAllTheyKnow(t *testing.T) {
 			assert.Equal(t, fmt.Sprintf("%q", err.Error()), fmt.Sprintf("%q", err))
 		})
 	}
-}
-
-func TestJoinedIsErrorsJoin(t *testing.T) {
-	assert.NoError(t, join())
-	assert.NoError(t, join(nil, nil))
-	one, two := fs.ErrNotExist, &invoke.PluginError{Msg: "banana", Command: "DEL"}
-	err := join(nil, one, two)
-	assert.EqualError(t, err, errors.Join(one, two).Error())
-	assert.ErrorIs(t, err, fs.ErrNotExist)
-	assert.Equal(t, two, pluginError(t, err))
-	assert.Equal(t, "file does not exist\nbanana\n    verb:      DEL\n    exit:      status 0", fmt.Sprintf("%+v", err))
 }
 
 func TestDescribedOfForeignErrors(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 
+	"github.com/cnikit/cnikit/internal/joined"
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/version"
 )
@@ -29,7 +31,7 @@ func (c *CNIConfig) ValidateNetworkList(ctx context.Context, list *NetworkConfig
 		}
 	}
 	if errs != nil {
-		return nil, &pluginErrors{joined{errs}}
+		return nil, &pluginErrors{joined.Error{Errs: errs}}
 	}
 	return n.capabilities(), nil
 }
@@ -119,16 +121,20 @@ func (e *unsupportedByPlugin) Unwrap() error { return e.err }
 
 // pluginErrors is one error or more about the plugins of a list, written as
 // upstream writes them: "[e1 e2]".
-type pluginErrors struct{ joined }
+type pluginErrors struct{ all joined.Error }
 
-func (e *pluginErrors) Error() string { return fmt.Sprint(e.errs) }
+func (e *pluginErrors) Error() string { return fmt.Sprint(e.all.Errs) }
+
+func (e *pluginErrors) Unwrap() []error { return e.all.Errs }
+
+func (e *pluginErrors) LogValue() slog.Value { return e.all.LogValue() }
 
 func (e *pluginErrors) Format(s fmt.State, verb rune) {
 	switch {
 	case verb == 'q':
 		_, _ = fmt.Fprintf(s, "%q", e.Error())
 	case verb == 'v' && s.Flag('+'):
-		e.joined.Format(s, verb)
+		e.all.Format(s, verb)
 	default:
 		_, _ = io.WriteString(s, e.Error())
 	}

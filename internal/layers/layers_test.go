@@ -24,6 +24,7 @@ const (
 var allowed = map[string][]string{
 	".":                   {},
 	"internal/rawjson":    {},
+	"internal/joined":     {},
 	"internal/atomicfile": {"golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"internal/inherit":    {},
 	"version": {
@@ -46,10 +47,11 @@ var allowed = map[string][]string{
 	"libcni": {
 		module + "/invoke", module + "/types", module + "/version",
 		module + "/internal/rawjson", module + "/internal/atomicfile", module + "/internal/inherit",
+		module + "/internal/joined",
 	},
 	"libcni/podnet": {
 		module + "/libcni", module + "/invoke", module + "/types", module + "/version",
-		module + "/internal/rawjson", module + "/internal/atomicfile",
+		module + "/internal/rawjson", module + "/internal/atomicfile", module + "/internal/joined",
 		"github.com/fsnotify/fsnotify", "golang.org/x/sys/unix", "golang.org/x/sys/windows",
 	},
 }

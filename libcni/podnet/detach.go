@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cnikit/cnikit/internal/joined"
 	"github.com/cnikit/cnikit/libcni"
 	"github.com/cnikit/cnikit/types"
 )
@@ -44,7 +45,7 @@ func (m *Manager) detach(ctx context.Context, h *hold, networks []string) error 
 	}
 	var errs []error
 	if err != nil {
-		for _, err := range flatten(m.detachDamaged(ctx, h.id, networks, err)) {
+		for _, err := range joined.List(m.detachDamaged(ctx, h.id, networks, err)) {
 			var named *Error
 			if !errors.As(err, &named) {
 				err = &Error{Op: "detach", ContainerID: h.id, Err: err}
@@ -119,7 +120,7 @@ var errUnknownArgs = errors.New("detached, but its record was damaged: plugins d
 func (m *Manager) detachDamaged(ctx context.Context, id string, networks []string, err error) error {
 	var errs []error
 	netns := m.netnsOf(id)
-	for _, err := range flatten(err) {
+	for _, err := range joined.List(err) {
 		var damaged *libcni.RecordError
 		if !errors.As(err, &damaged) {
 			errs = append(errs, err)
@@ -188,20 +189,4 @@ func (m *Manager) named(id, name string) (*libcni.NetworkConfigList, string) {
 		}
 	}
 	return nil, ""
-}
-
-// flatten returns the errors that errors.Join has joined, on all levels.
-func flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, err := range joined.Unwrap() {
-		all = append(all, flatten(err)...)
-	}
-	return all
 }
