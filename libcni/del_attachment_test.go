@@ -94,3 +94,35 @@ func TestDelContainer(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, attachments, 2, "not of this container")
 }
+
+// Whoever gives up forgets all that is on disk about one attachment, whole or
+// damaged, and nothing else; no plugin runs.
+func TestForgetAttachment(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, `"cniVersion":"1.1.0",`)
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	f.fake.replies = map[string]any{"two ADD": errBanana}
+	_, err = f.AddNetworkList(t.Context(), list, f.rt)
+	require.Error(t, err)
+	other := *f.rt
+	other.ContainerID = "c2"
+	_, err = f.AddNetworkList(t.Context(), list, &other)
+	require.Error(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0"), []byte("{"), 0o600))
+	f.fake.take()
+
+	for range 2 {
+		require.NoError(t, f.ForgetAttachment(AttachmentKey{Network: "net", ContainerID: "c1", IfName: "eth0"}))
+	}
+	records, err := f.Attachments(AttachmentKey{})
+	require.NoError(t, err)
+	assert.Empty(t, records)
+	pending, err := f.Pending(AttachmentKey{})
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	assert.Equal(t, "c2", pending[0].ContainerID)
+	assert.Empty(t, f.fake.take(), "no plugin ran")
+	var refused *RequestError
+	require.ErrorAs(t, f.ForgetAttachment(AttachmentKey{ContainerID: "c1"}), &refused)
+}

@@ -3,6 +3,7 @@ package podnet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cnikit/cnikit/libcni"
@@ -16,15 +17,22 @@ import (
 //
 // If one network fails, all attachments of this call are undone, the last one first
 // and the failed one included, each within Timeouts.Del whatever is left of ctx: a
-// call whose plugins hang returns so much later. What an earlier call on the container
-// has left undone is finished first; if it cannot be, nothing is attached.
+// call whose plugins hang returns so much later, see [Timeouts].
+//
+// What an earlier call on the container has left undone is finished first. What
+// cannot be is logged and stays on record, and its network and the name of its
+// interface are not to be had before it is detached, or given up with
+// [Manager.Forget]; other networks are attached all the same. (The specification
+// forbids a second ADD of one attachment without DEL, section 3, and no more: to
+// refuse them would take a network from the container and give nobody an address
+// back.)
 //
 // Errors: an [*Error], in which errors.Is finds [libcni.ErrAlreadyAttached] for a
 // network that the container is attached to and for which no interface name is
-// given; [ErrInterfaceInUse]; and, of the networks, the errors of
-// [libcni.CNIConfig.AddNetworkList] and [libcni.ConfSet.Get]. What could not be
-// undone is joined to it, stays on record, and is tried again by the next operation
-// on the container and by Recover.
+// given; [ErrInterfaceInUse]; [ErrUnfinished], joined to why DEL fails; and, of the
+// networks, the errors of [libcni.CNIConfig.AddNetworkList] and
+// [libcni.ConfSet.Get]. What could not be undone is joined to it, stays on record,
+// and is tried again by the next operation on the container and by Recover.
 func (m *Manager) Attach(ctx context.Context, pod Pod) ([]*Attachment, error) {
 	attachments, err := m.attach(ctx, &pod)
 	if err != nil {
@@ -50,13 +58,13 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		return nil, err
 	}
 	defer h.release()
-	taken, err := m.taken(ctx, h)
+	taken, stuck, err := m.taken(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	h.finished = true // until something is begun
+	h.finished = len(stuck) == 0 // until something is begun
 	config := m.Config()
-	wishes, err := m.wishes(config, pod, taken)
+	wishes, err := m.wishes(config, pod, taken, stuck)
 	if err != nil {
 		return nil, err
 	}
@@ -66,40 +74,67 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := unfinished(stuck, key{Network: list.Name, IfName: loopbackName}); err != nil {
+			return nil, err
+		}
 		wishes = slices.Insert(wishes, 0, &wish{key: key{Network: list.Name, IfName: loopbackName}, list: list})
 		lo = 1
 	}
-	attachments, err := m.fulfil(ctx, h, pod, args, wishes)
+	attachments, err := m.fulfil(ctx, h, pod, args, wishes, stuck)
 	if err != nil {
 		return nil, err
+	}
+	for _, l := range stuck {
+		m.report(l)
 	}
 	return attachments[lo:], nil
 }
 
 // taken returns the container's attachments, after finishing what an earlier
-// operation on it has left.
-func (m *Manager) taken(ctx context.Context, h *hold) ([]key, error) {
+// operation on it has left, and what of that could not be finished.
+func (m *Manager) taken(ctx context.Context, h *hold) (taken []key, stuck []Leftover, err error) {
 	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
 	if err != nil {
-		return nil, err // what it has cannot be known
+		return nil, nil, err // what it has cannot be known
 	}
-	finished, err := m.finish(ctx, h, traces)
-	if err != nil {
-		return nil, err
-	}
-	var taken []key
+	found := m.finish(ctx, h, traces)
 	for _, t := range traces {
-		gone := slices.ContainsFunc(finished, func(l Leftover) bool { return l.AttachmentKey == t.AttachmentKey })
-		if !gone {
+		left := slices.ContainsFunc(found, func(l Leftover) bool { return l.AttachmentKey == t.AttachmentKey })
+		if !left {
 			taken = append(taken, keyOf(t.AttachmentKey))
 		}
 	}
-	return taken, nil
+	for _, l := range found {
+		if l.Err != nil {
+			stuck = append(stuck, l)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, nil, join(&Error{Op: "attach", ContainerID: h.id, Err: context.Cause(ctx)}, errorsOf(stuck))
+	}
+	return taken, stuck, nil
+}
+
+// unfinished returns an error if the attachment cannot be made because of one that
+// an earlier operation has left: to the same network, where no interface is named,
+// or behind the same interface.
+func unfinished(stuck []Leftover, k key) error {
+	for _, l := range stuck {
+		if k.IfName == l.IfName || k.IfName == "" && k.Network == l.Network {
+			err := fmt.Errorf("%w: DEL runs with the configuration that was recorded, not with today's; to do: mend what fails, or give up with Forget", ErrUnfinished)
+			return &Error{Op: "attach", ContainerID: l.ContainerID, Network: k.Network, IfName: k.IfName, Err: join(err, l.Err)}
+		}
+	}
+	return nil
 }
 
 // fulfil attaches all or nothing.
-func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args, wishes []*wish) ([]*Attachment, error) {
-	begun := entry{Operation: attaching}
+func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args, wishes []*wish, stuck []Leftover) ([]*Attachment, error) {
+	var left []key
+	for _, l := range stuck {
+		left = append(left, keyOf(l.AttachmentKey))
+	}
+	begun := entry{Operation: attaching, Attachments: slices.Clone(left)}
 	for _, w := range wishes {
 		begun.Attachments = append(begun.Attachments, w.key)
 	}
@@ -115,11 +150,15 @@ func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args
 			continue
 		}
 		err = &Error{Op: "attach", ContainerID: pod.ID, Network: w.Network, IfName: w.IfName, Err: err}
-		undone := m.undo(ctx, pod.ID, begun.Attachments[:i+1])
-		h.finished = undone == nil
-		return nil, join(err, undone)
+		return nil, join(err, m.undo(ctx, h, wishes[:i+1], left))
 	}
-	h.finished = true
+	if h.finished = len(left) == 0; h.finished {
+		return attachments, nil
+	}
+	if err := h.write(entry{Operation: attaching, Attachments: left}); err != nil {
+		// The file says that these are to be undone: nobody must use them.
+		return nil, join(err, m.undo(ctx, h, wishes, left))
+	}
 	return attachments, nil
 }
 
@@ -131,6 +170,7 @@ func (m *Manager) add(ctx context.Context, pod *Pod, args types.Args, w *wish) (
 		ContainerID: pod.ID, NetNS: pod.NetNS, IfName: w.IfName, Args: args, CapabilityArgs: w.args,
 	}
 	result, err := m.cni.AddNetworkList(ctx, w.list, rt)
+	w.made = result != nil
 	if err != nil {
 		return nil, err
 	}
@@ -144,19 +184,24 @@ func (m *Manager) add(ctx context.Context, pod *Pod, args types.Args, w *wish) (
 }
 
 // undo detaches what a failed Attach has made, the last one first. What the failed
-// network's plugins made, libcni has undone by now if it could; what is on disk
-// says what is left.
-func (m *Manager) undo(ctx context.Context, id string, made []key) error {
+// network's plugins made, libcni has undone already, or has tried to: its intent is
+// there then, and its error has been told. left is what was there before.
+func (m *Manager) undo(ctx context.Context, h *hold, wishes []*wish, left []key) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
-	for _, k := range slices.Backward(made) {
-		known, err := m.known(k.of(id))
-		if err == nil && known {
-			err = m.del(ctx, k.of(id), m.opts.Timeouts.rollback())
+	for _, w := range slices.Backward(wishes) {
+		known, err := m.known(w.of(h.id))
+		if err == nil && known && w.made {
+			err = m.del(ctx, w.of(h.id), m.opts.Timeouts.rollback())
+			known = false
 		}
 		if err != nil {
-			errs = append(errs, &Error{Op: "rollback", ContainerID: id, Network: k.Network, IfName: k.IfName, Err: err})
+			errs = append(errs, &Error{Op: "rollback", ContainerID: h.id, Network: w.Network, IfName: w.IfName, Err: err})
+		}
+		if known || err != nil {
+			left = append(left, w.key)
 		}
 	}
+	h.end(attaching, left)
 	return join(errs...)
 }

@@ -180,37 +180,6 @@ func TestAttachRollsBackItsOwnOnly(t *testing.T) {
 	require.NoError(t, n.Check(t.Context(), "con1"))
 }
 
-// What could not be undone is in the error, stays on disk, and is undone by the
-// next Attach before anything else.
-func TestAttachAfterAFailedRollback(t *testing.T) {
-	n := newNode(t, "a", "b")
-	broken := true
-	n.before = func(_ context.Context, r request) error {
-		if broken && (r.verb == "ADD" && r.network == "b" || r.verb == "DEL" && r.network == "a") {
-			return types.NewError(types.ErrInternal, r.verb+" is broken", "")
-		}
-		return nil
-	}
-	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
-	require.ErrorContains(t, err, "ADD is broken")
-	require.ErrorContains(t, err, "DEL is broken")
-	assert.Equal(t, []string{"a/eth0"}, n.attached("con1"), "known")
-	require.ErrorContains(t, n.Check(t.Context(), "con1"), "not finished")
-
-	n.take()
-	_, err = n.Attach(t.Context(), pod("con1", "b"))
-	require.ErrorContains(t, err, "DEL is broken")
-	assert.Equal(t, []string{"DEL a con1 eth0 second", "DEL a con1 eth0 first"}, n.take(), "nothing is attached")
-
-	broken = false
-	got, err := n.Attach(t.Context(), pod("con1", "b"))
-	require.NoError(t, err)
-	assert.Equal(t, []string{"b/eth0"}, names(got))
-	assert.Equal(t, []string{"b con1 eth0 first", "b con1 eth0 second"}, n.state())
-	require.NoError(t, n.Detach(t.Context(), "con1"))
-	n.nothingLeft()
-}
-
 // R34: a missing executable is found out before anything of its network runs.
 func TestAttachMissingPlugin_R34(t *testing.T) {
 	n := newNode(t, "a")

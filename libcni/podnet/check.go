@@ -9,9 +9,6 @@ import (
 	"github.com/cnikit/cnikit/libcni"
 )
 
-// errUnfinished is about a container whose last operation left something undone.
-var errUnfinished = errors.New("an earlier operation is not finished: Recover, or attach or detach again")
-
 // Check asks the plugins whether the container's attachments are as ADD left them,
 // with the configuration and arguments of ADD: those to the named networks, without
 // names all. Attachments to a network whose version has no CHECK, or that disables
@@ -19,7 +16,8 @@ var errUnfinished = errors.New("an earlier operation is not finished: Recover, o
 //
 // It goes on after an error and returns all of them, joined, as [*Error]s with those
 // of [libcni.CNIConfig.CheckNetworkList]; errors.Is finds [libcni.ErrNoRecord] if
-// there is no attachment to check.
+// there is no attachment to check, and [ErrUnfinished] for one that an earlier
+// operation should have detached.
 func (m *Manager) Check(ctx context.Context, containerID string, networks ...string) error {
 	fail := func(err error) error { return &Error{Op: "check", ContainerID: containerID, Err: err} }
 	h, err := m.hold(ctx, containerID, false, false)
@@ -27,17 +25,20 @@ func (m *Manager) Check(ctx context.Context, containerID string, networks ...str
 		return fail(err)
 	}
 	defer h.release()
-	if len(h.left().Attachments) > 0 {
-		return fail(errUnfinished)
-	}
 	records, err := m.cni.Attachments(libcni.AttachmentKey{ContainerID: containerID})
 	var errs []error
 	if err != nil {
 		errs = append(errs, fail(err))
 	}
+	named := func(k key) bool { return len(networks) == 0 || slices.Contains(networks, k.Network) }
+	for _, k := range h.left() {
+		if named(k) {
+			errs = append(errs, &Error{Op: "check", ContainerID: containerID, Network: k.Network, IfName: k.IfName, Err: ErrUnfinished})
+		}
+	}
 	checked := false
 	for _, r := range records {
-		if len(networks) > 0 && !slices.Contains(networks, r.Network) {
+		if k := keyOf(r.AttachmentKey); !named(k) || slices.Contains(h.left(), k) {
 			continue
 		}
 		checked = true

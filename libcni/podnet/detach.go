@@ -19,62 +19,62 @@ import (
 // is cleaned up as well. To detach what is not attached succeeds.
 //
 // It goes on after an error and returns all of them, joined, as [*Error]s with those
-// of [libcni.CNIConfig.DelAttachment]. What could not be detached stays on record:
-// call Detach again. Of a damaged record the arguments of ADD are lost: it is
-// detached with the network's configuration and the network namespace of the
-// container's other records, and an error says what may be left; where no other
-// record tells the namespace it stays, and the error says what to do.
+// of [libcni.CNIConfig.DelAttachment]. With names, what else an earlier operation has
+// left and cannot be cleaned up now is logged and no error. What could not be
+// detached stays on record: call Detach again, or give it up with [Manager.Forget].
+//
+// Of a damaged record the arguments of ADD are lost: it is detached with the
+// network's configuration and the network namespace of the container's other records,
+// and an error says what may be left; where no other record tells the namespace it
+// stays, and the error says what to do.
 func (m *Manager) Detach(ctx context.Context, containerID string, networks ...string) error {
 	h, err := m.hold(ctx, containerID, false, false)
 	if err != nil {
 		return &Error{Op: "detach", ContainerID: containerID, Err: err}
 	}
 	defer h.release()
-	return m.detach(ctx, h, networks)
-}
 
-func (m *Manager) detach(ctx context.Context, h *hold, networks []string) error {
 	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
-	left := h.left().Attachments
-	var keys []key
-	for _, t := range traces {
-		k := keyOf(t.AttachmentKey)
-		if len(networks) == 0 || slices.Contains(networks, k.Network) || slices.Contains(left, k) {
-			keys = append(keys, k)
-		}
-	}
-	var errs []error
+	errs := []error{err}
 	if err != nil {
-		for _, err := range joined.List(m.detachDamaged(ctx, h.id, networks, err)) {
-			var named *Error
-			if !errors.As(err, &named) {
-				err = &Error{Op: "detach", ContainerID: h.id, Err: err}
-			}
-			errs = append(errs, err)
+		damaged, rest := m.damaged(h.id, networks, err)
+		errs = []error{rest}
+		for _, d := range damaged {
+			errs = append(errs, m.detachDamaged(ctx, d))
 		}
 	}
-	if len(keys) > 0 {
-		if err := h.write(entry{Operation: detaching, Attachments: keys}); err != nil {
+	named := func(t *trace) bool { return len(networks) == 0 || slices.Contains(networks, t.Network) }
+	traces = slices.DeleteFunc(traces, func(t *trace) bool {
+		return !named(t) && !slices.Contains(h.left(), keyOf(t.AttachmentKey))
+	})
+	left := h.unseen(traces, join(errs...))
+	if len(traces) > 0 {
+		if err := h.write(entry{Operation: detaching, Attachments: append(slices.Clone(left), keysOf(traces)...)}); err != nil {
 			m.warn("a crash while container "+h.id+" is being detached will not be noticed", err)
 		}
 	}
-	for _, k := range keys {
-		if err := m.del(ctx, k.of(h.id), m.opts.Timeouts.Del); err != nil {
-			errs = append(errs, &Error{Op: "detach", ContainerID: h.id, Network: k.Network, IfName: k.IfName, Err: err})
+	for _, t := range traces {
+		l := m.detachTrace(ctx, "detach", t)
+		switch {
+		case l.Err == nil:
+			continue
+		case named(t):
+			errs = append(errs, l.Err)
+		default:
+			m.report(l)
 		}
+		left = append(left, keyOf(t.AttachmentKey))
 	}
-	err = join(errs...)
-	h.finished = err == nil
-	return err
+	h.end(detaching, left)
+	return about("detach", h.id, join(errs...))
 }
 
 // trace is an attachment of which something is on disk.
 type trace struct {
 	libcni.AttachmentKey
 	time     time.Time
+	path     string
 	recorded bool
-	// intent says that there is one of an ADD that nobody works on.
-	intent bool
 }
 
 // traces returns the attachments that match and of which something is on disk, a
@@ -87,24 +87,28 @@ func (m *Manager) traces(match libcni.AttachmentKey) ([]*trace, error) {
 	var traces []*trace
 	byKey := map[libcni.AttachmentKey]*trace{}
 	for _, r := range records {
-		t := &trace{AttachmentKey: r.AttachmentKey, time: r.Created, recorded: true}
+		t := &trace{AttachmentKey: r.AttachmentKey, time: r.Created, path: r.Path, recorded: true}
 		traces = append(traces, t)
 		byKey[r.AttachmentKey] = t
 	}
 	for _, p := range pending {
-		t := byKey[p.AttachmentKey]
-		switch {
-		case p.Running:
+		if p.Running || byKey[p.AttachmentKey] != nil {
 			continue
-		case t == nil:
-			t = &trace{AttachmentKey: p.AttachmentKey, time: p.Started}
-			traces = append(traces, t)
-			byKey[p.AttachmentKey] = t
 		}
-		t.intent = true
+		t := &trace{AttachmentKey: p.AttachmentKey, time: p.Started, path: p.Path}
+		traces = append(traces, t)
+		byKey[p.AttachmentKey] = t
 	}
 	slices.SortStableFunc(traces, func(a, b *trace) int { return b.time.Compare(a.time) })
 	return traces, join(pendingErr, err)
+}
+
+func keysOf(traces []*trace) []key {
+	keys := make([]key, len(traces))
+	for i, t := range traces {
+		keys[i] = keyOf(t.AttachmentKey)
+	}
+	return keys
 }
 
 // errUnknownNetNS says why an attachment with a damaged record stays as it is.
@@ -113,40 +117,56 @@ var errUnknownNetNS = errors.New("the record is damaged, and no other one of the
 // errUnknownArgs says what may be left of an attachment whose record was damaged.
 var errUnknownArgs = errors.New("detached, but its record was damaged: plugins did not get the capability arguments of ADD, and what those asked for, such as port mappings, may be left")
 
-// detachDamaged detaches, of the records that cannot be read, those whose name says
-// that they are of the container and of a configured network, with that network's
-// configuration and the network namespace of the container's other records. It
-// returns what is wrong with the others, and what could not be done for these.
-func (m *Manager) detachDamaged(ctx context.Context, id string, networks []string, err error) error {
-	var errs []error
-	netns := m.netnsOf(id)
+// damaged is a record that cannot be read and whose name says whose it is.
+type damaged struct {
+	libcni.AttachmentKey
+	list *libcni.NetworkConfigList
+	err  *libcni.RecordError
+}
+
+// damaged finds, of what cannot be read, the records whose name says that they are
+// of the container and of a configured network, one of the named networks if any is
+// named. It returns what is wrong with the others as well.
+func (m *Manager) damaged(id string, networks []string, err error) (mine []*damaged, rest error) {
+	var others []error
 	for _, err := range joined.List(err) {
-		var damaged *libcni.RecordError
-		if !errors.As(err, &damaged) {
-			errs = append(errs, err)
-			continue
+		d := &damaged{AttachmentKey: libcni.AttachmentKey{ContainerID: id}}
+		if errors.As(err, &d.err) {
+			d.list, d.IfName = m.named(id, filepath.Base(d.err.Path))
 		}
-		list, ifname := m.named(id, filepath.Base(damaged.Path))
 		switch {
-		case list == nil:
-			errs = append(errs, err)
-		case len(networks) > 0 && !slices.Contains(networks, list.Name):
-		case netns == "":
-			errs = append(errs, err, &Error{Op: "detach", ContainerID: id, Network: list.Name, IfName: ifname, Err: errUnknownNetNS})
-		default:
-			m.warn("detaching with the network's configuration and without the arguments of ADD, the record is damaged", err)
-			ctx, cancel := bounded(ctx, m.opts.Timeouts.Del)
-			err := m.cni.DelNetworkList(ctx, list, &libcni.RuntimeConf{ContainerID: id, IfName: ifname, NetNS: netns})
-			cancel()
-			if err == nil && takesArguments(list) {
-				err = errUnknownArgs
-			}
-			if err != nil {
-				errs = append(errs, &Error{Op: "detach", ContainerID: id, Network: list.Name, IfName: ifname, Err: err})
-			}
+		case d.list == nil:
+			others = append(others, err)
+		case len(networks) == 0 || slices.Contains(networks, d.list.Name):
+			d.Network = d.list.Name
+			mine = append(mine, d)
 		}
 	}
-	return join(errs...)
+	return mine, join(others...)
+}
+
+// detachDamaged detaches an attachment whose record cannot be read, with the
+// network's configuration of today and the network namespace of the container's
+// other records. The error may be about what is left although it is detached.
+func (m *Manager) detachDamaged(ctx context.Context, d *damaged) error {
+	fail := func(err error) error {
+		return &Error{Op: "detach", ContainerID: d.ContainerID, Network: d.Network, IfName: d.IfName, Err: err}
+	}
+	netns := m.netnsOf(d.ContainerID)
+	if netns == "" {
+		return fail(join(errUnknownNetNS, d.err))
+	}
+	m.warn("detaching with the network's configuration and without the arguments of ADD, the record is damaged", d.err)
+	ctx, cancel := bounded(ctx, m.opts.Timeouts.Del)
+	defer cancel()
+	err := m.cni.DelNetworkList(ctx, d.list, &libcni.RuntimeConf{ContainerID: d.ContainerID, IfName: d.IfName, NetNS: netns})
+	switch {
+	case err != nil:
+		return fail(err)
+	case takesArguments(d.list):
+		return fail(errUnknownArgs)
+	}
+	return nil
 }
 
 // netnsOf returns the network namespace of a container as its records and intents

@@ -36,6 +36,10 @@
 // process that died has left: an Attach that never returned is undone, a Detach is
 // completed.
 //
+// What cannot be finished because a plugin fails every DEL stays on record and is
+// tried again by each operation on the container. It blocks its own network and
+// interface name, no more ([ErrUnfinished]), and [Manager.Forget] gives it up.
+//
 // They do not wait for a plugin that the dead process had started: it runs on, and
 // what it makes after it was cleaned up after is on no record. Let the system end a
 // runtime's children with it (systemd: KillMode=control-group), or let them end

@@ -3,6 +3,7 @@ package podnet
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 
@@ -30,8 +31,9 @@ type Manager struct {
 }
 
 // Open loads the network configurations, finishes what an earlier process has left
-// undone (see [Manager.Recover]; what cannot be finished now is logged), and begins
-// to follow the configuration directory. A directory without a usable network is
+// undone (see [Manager.Recover]; each attachment concerned is logged, at level Warn
+// if it cannot be detached now), and begins to follow the configuration directory. A
+// directory without a usable network is
 // no error: one may be put there later.
 //
 // The error is that of the context; nothing is open then.
@@ -55,15 +57,33 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 		},
 		warn: m.warn,
 	}
-	m.store.open()
-	if _, err := m.Recover(ctx); err != nil {
-		if ctx.Err() != nil {
-			_ = m.Close()
-			return nil, context.Cause(ctx)
-		}
-		m.warn("what an earlier process has left cannot be finished now", err)
+	if opts.blind {
+		m.store.openWith(nil)
+	} else {
+		m.store.open()
+	}
+	found, err := m.recover(ctx)
+	if ctx.Err() != nil {
+		_ = m.Close()
+		return nil, context.Cause(ctx)
+	}
+	for _, l := range found {
+		m.report(l)
+	}
+	if err != nil {
+		m.warn("what an earlier process has left cannot be looked at", err)
 	}
 	return m, nil
+}
+
+// report logs what became of a leftover that no caller is told of.
+func (m *Manager) report(l Leftover) {
+	log, level, msg := m.opts.Logger, slog.LevelInfo, "podnet: what an earlier operation has left is detached"
+	if l.Err != nil {
+		log, level, msg = log.With("error", l.Err), slog.LevelWarn, "podnet: what an earlier operation has left cannot be detached now"
+	}
+	log.Log(context.Background(), level, msg,
+		"containerID", l.ContainerID, "network", l.Network, "ifname", l.IfName, "path", l.Path, "recorded", l.Recorded)
 }
 
 func (m *Manager) newCNI(exec invoke.Exec) *libcni.CNIConfig {
@@ -185,11 +205,33 @@ func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hol
 func (h *hold) write(e entry) error { return h.journal.begin(e) }
 
 // left is what an earlier operation on the container did not finish.
-func (h *hold) left() entry {
+func (h *hold) left() []key {
 	if h.journal == nil {
-		return entry{}
+		return nil
 	}
-	return h.journal.left
+	return h.journal.left.Attachments
+}
+
+// unseen is what an earlier operation has left and nothing on disk tells of, if err
+// says that not everything could be read; otherwise it has been finished.
+func (h *hold) unseen(traces []*trace, err error) []key {
+	if err == nil {
+		return nil
+	}
+	seen := keysOf(traces)
+	return slices.DeleteFunc(slices.Clone(h.left()), func(k key) bool { return slices.Contains(seen, k) })
+}
+
+// end notes what the operation leaves undone. If it cannot be noted, the file says
+// what the operation began: more, of which the next one finds nothing.
+func (h *hold) end(operation string, left []key) {
+	h.finished = len(left) == 0
+	if h.finished {
+		return
+	}
+	if err := h.write(entry{Operation: operation, Attachments: left}); err != nil {
+		h.m.warn("the file of an operation on container "+h.id+" names more than what is left", err)
+	}
 }
 
 // release lets the next operation on the container begin.

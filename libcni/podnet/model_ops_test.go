@@ -69,7 +69,8 @@ func (m *model) attachOp(id string, c *container) *operation {
 			m.expect(op, err)
 			c.dirty = c.dirty || m.failed[op.name]
 		default:
-			c.dirty = false
+			// What could not be cleaned up first keeps no other network waiting.
+			c.dirty = c.dirty && m.failed[op.name]
 			for _, a := range made {
 				c.valid[a.IfName] = a.Network
 			}

@@ -50,19 +50,27 @@ type Options struct {
 	NoSync bool
 
 	// Logger gets what goes wrong without failing a call: bad configurations,
-	// leftovers, capability arguments that no plugin takes. Nil: nobody.
+	// leftovers, capability arguments that no plugin takes; at level Info the
+	// leftovers that Open has cleaned up. Nil: nobody.
 	Logger *slog.Logger
 	// OnChange is called with each new configuration, one at a time. It must
 	// return soon: the directory is not followed meanwhile. It must not call
 	// Close or Reload.
 	OnChange func(*Config)
 
-	pace pace // of following the directory; zero: defaultPace
+	pace  pace // of following the directory; zero: defaultPace
+	blind bool // nothing is watched, files are read now and then
 }
 
 // Timeouts bound the verbs, each for one network and one container. 0 stands for
 // the time given here, a negative value for no bound. Waiting for other operations
 // on a container is bounded by the caller's context alone.
+//
+// All are within the caller's context, but for what undoes a failed Attach: that
+// has Del for each network to undo, the failed one and loopback included. So Attach
+// returns at the latest when its context has ended and Del has passed for each of
+// its networks, and whenever a plugin has to be killed, [invoke.RawExec.Grace] more.
+// (An Exec of the caller's has to listen to its context.)
 type Timeouts struct {
 	Add    time.Duration // 2 minutes
 	Check  time.Duration // 30 seconds
@@ -78,6 +86,10 @@ var (
 	// ErrInterfaceInUse says that another attachment of the container has the
 	// interface name.
 	ErrInterfaceInUse = errors.New("interface name is in use in this container")
+	// ErrUnfinished says that an attachment is one that an earlier operation has
+	// left and that nobody could detach since. [Manager.Recover] and the next
+	// operation on the container try again, [Manager.Forget] gives it up.
+	ErrUnfinished = errors.New("an earlier operation on the container is not finished")
 )
 
 // withDefaults fills in what is not said.

@@ -46,11 +46,12 @@ type wish struct {
 	key
 	list *libcni.NetworkConfigList
 	args map[string]any // by capability
+	made bool           // its ADD has succeeded
 }
 
 // wishes resolves what the pod asks for, with a configuration. taken are the
-// container's attachments.
-func (m *Manager) wishes(c *Config, pod *Pod, taken []key) ([]*wish, error) {
+// container's attachments, stuck those that an earlier operation has left.
+func (m *Manager) wishes(c *Config, pod *Pod, taken []key, stuck []Leftover) ([]*wish, error) {
 	networks := pod.Networks
 	if len(networks) == 0 {
 		networks = []Network{{}}
@@ -64,6 +65,9 @@ func (m *Manager) wishes(c *Config, pod *Pod, taken []key) ([]*wish, error) {
 	for _, k := range taken {
 		used[k.IfName] = k.Network
 		had[k.Network] = true
+	}
+	for _, l := range stuck {
+		used[l.IfName] = l.Network
 	}
 	if !m.opts.NoLoopback && used[loopbackName] == "" {
 		used[loopbackName] = "loopback"
@@ -80,6 +84,9 @@ func (m *Manager) wishes(c *Config, pod *Pod, taken []key) ([]*wish, error) {
 		w.list, w.Network, w.IfName = file.NetworkConfigList, file.Name, n.IfName
 		fail := func(err error) error {
 			return &Error{Op: "attach", ContainerID: pod.ID, Network: w.Network, IfName: n.IfName, Err: err}
+		}
+		if err := unfinished(stuck, key{Network: w.Network, IfName: n.IfName}); err != nil {
+			return nil, err
 		}
 		if n.IfName != "" {
 			other := used[n.IfName]

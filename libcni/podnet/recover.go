@@ -14,6 +14,8 @@ type Leftover struct {
 	libcni.AttachmentKey
 	// Recorded says that its ADD had succeeded.
 	Recorded bool
+	// Path is the file that told of it: its record, or the intent of its ADD.
+	Path string
 	// Err is why it could not be detached; nil if it was.
 	Err error
 }
@@ -22,10 +24,17 @@ type Leftover struct {
 // died: the attachments of an Attach that did not return are detached, a Detach is
 // completed. It returns the attachments concerned. What a process that lives is
 // working on is left alone, and so is everything that an operation has completed.
-// [Open] does this too; call it again when what was in the way is gone.
+// [Open] does this too; call it again when what was in the way is gone. What will
+// never be detached is given up with [Manager.Forget].
 //
 // The error joins those of the Leftovers and what else could not be looked at.
 func (m *Manager) Recover(ctx context.Context) ([]Leftover, error) {
+	found, err := m.recover(ctx)
+	return found, join(errorsOf(found), err)
+}
+
+// recover is Recover whose error is not that of the leftovers.
+func (m *Manager) recover(ctx context.Context) ([]Leftover, error) {
 	ids, err := m.journals.containers()
 	pending, pendingErr := m.cni.Pending(libcni.AttachmentKey{})
 	for _, p := range pending {
@@ -44,9 +53,7 @@ func (m *Manager) Recover(ctx context.Context) ([]Leftover, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, found...)
-		if err != nil {
-			errs = append(errs, &Error{Op: "recover", ContainerID: id, Err: err})
-		}
+		errs = append(errs, about("recover", id, err))
 	})
 	return all, join(errs...)
 }
@@ -61,32 +68,43 @@ func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, 
 	}
 	defer h.release()
 	traces, err := m.traces(libcni.AttachmentKey{ContainerID: id})
-	found, unfinished := m.finish(ctx, h, traces)
-	err = join(err, unfinished)
-	h.finished = err == nil
+	found := m.finish(ctx, h, traces)
+	h.finished = err == nil && errorsOf(found) == nil
 	return found, err
 }
 
 // finish detaches, of the traces of the container, what an earlier operation on it
-// has left, the last one first: the attachments that its file names, and those that were never made.
-// An attachment that is in use may have an intent as well, of a second ADD that
-// failed: it stays.
-func (m *Manager) finish(ctx context.Context, h *hold, traces []*trace) ([]Leftover, error) {
-	var errs []error
-	left := h.left().Attachments
+// has left, the last one first: the attachments that its file names, and those that
+// were never made. An attachment that is in use may have an intent as well, of a
+// second ADD that failed: it stays.
+func (m *Manager) finish(ctx context.Context, h *hold, traces []*trace) []Leftover {
+	left := h.left()
 	var found []Leftover
 	for _, t := range traces {
 		if t.recorded && !slices.Contains(left, keyOf(t.AttachmentKey)) {
 			continue
 		}
-		l := Leftover{AttachmentKey: t.AttachmentKey, Recorded: t.recorded}
-		if err := m.del(ctx, t.AttachmentKey, m.opts.Timeouts.Del); err != nil {
-			l.Err = &Error{Op: "recover", ContainerID: h.id, Network: t.Network, IfName: t.IfName, Err: err}
-			errs = append(errs, l.Err)
-		}
-		found = append(found, l)
+		found = append(found, m.detachTrace(ctx, "recover", t))
 	}
-	return found, join(errs...)
+	return found
+}
+
+// detachTrace runs DEL from what is on disk.
+func (m *Manager) detachTrace(ctx context.Context, op string, t *trace) Leftover {
+	l := Leftover{AttachmentKey: t.AttachmentKey, Recorded: t.recorded, Path: t.path}
+	if err := m.del(ctx, t.AttachmentKey, m.opts.Timeouts.Del); err != nil {
+		l.Err = &Error{Op: op, ContainerID: t.ContainerID, Network: t.Network, IfName: t.IfName, Path: t.path, Err: err}
+	}
+	return l
+}
+
+// errorsOf joins the errors of what could not be detached.
+func errorsOf(leftovers []Leftover) error {
+	var errs []error
+	for _, l := range leftovers {
+		errs = append(errs, l.Err)
+	}
+	return join(errs...)
 }
 
 // parallel calls do for each item, several at a time. How many plugins run is

@@ -128,11 +128,13 @@ func TestWatchHalfWritten(t *testing.T) {
 func TestReloadThatFails(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "net.d")
-	write(t, conflist("a", "one"), dir, "10-a.conflist")
+	write(t, conflist("a", "one"), root, "real", "10-a.conflist")
+	require.NoError(t, os.Symlink(filepath.Join(root, "real"), dir))
 	f := followDir(t, root, dir)
 	before := f.until("a/one")
-	require.NoError(t, os.RemoveAll(dir))
-	write(t, "a file", dir)
+	// At one stroke: a directory that does not exist for a moment is an empty one.
+	require.NoError(t, os.Symlink(write(t, "a file", root, "file"), filepath.Join(root, "next")))
+	require.NoError(t, os.Rename(filepath.Join(root, "next"), dir))
 	c := f.untilTrue("an error", func(c *Config) bool { return c.Err != nil })
 	assert.Equal(t, []string{"a/one"}, summary(c))
 	assert.Greater(t, c.Generation, before.Generation)

@@ -1,9 +1,11 @@
 package podnet_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -306,4 +308,40 @@ func writeFile(t testing.TB, path, data string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, os.WriteFile(path, []byte(data), 0o644))
+}
+
+// logBuffer takes a manager's log, without the times.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// lines returns what was logged since the last time, sorted.
+func (b *logBuffer) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lines := strings.FieldsFunc(b.text.String(), func(r rune) bool { return r == '\n' })
+	b.text.Reset()
+	slices.Sort(lines)
+	return lines
+}
+
+// logTo makes the next manager log to a buffer.
+func (n *node) logTo() *logBuffer {
+	b := &logBuffer{}
+	n.opts.Logger = slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	return b
 }

@@ -1,0 +1,64 @@
+package podnet
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cnikit/cnikit/libcni"
+)
+
+// Forget gives up what cannot be detached, such as an attachment whose plugin fails
+// every DEL: it detaches as [Manager.Detach] does, and then removes what is on disk
+// about the attachments, whether or not their plugins have succeeded. With names it
+// is for those networks alone.
+//
+// It returns the attachments concerned. One with an error may have left behind what
+// the plugins made for it, an address, an interface, a port; nothing on disk tells of
+// it any more. For the plugins it is no valid attachment from now on, and those that
+// know GC clean up after it when [Manager.GC] runs.
+//
+// What ctx does not leave the time for stays: each DEL may take Timeouts.Del. The
+// error joins the context's and what could not be forgotten: a file that cannot be
+// removed, a damaged record that no configured network owns, which is for the
+// operator to remove.
+func (m *Manager) Forget(ctx context.Context, containerID string, networks ...string) ([]Leftover, error) {
+	h, err := m.hold(ctx, containerID, false, false)
+	if err != nil {
+		return nil, &Error{Op: "forget", ContainerID: containerID, Err: err}
+	}
+	defer h.release()
+
+	var found []Leftover
+	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	damaged, rest := m.damaged(h.id, networks, err)
+	errs := []error{rest}
+	forget := func(l Leftover) {
+		if err := ctx.Err(); err != nil && l.Err != nil {
+			errs = append(errs, l.Err)
+			return
+		}
+		if l.Err != nil {
+			if err := m.cni.ForgetAttachment(l.AttachmentKey); err != nil {
+				errs = append(errs, &Error{Op: "forget", ContainerID: h.id, Network: l.Network, IfName: l.IfName, Err: err})
+			}
+		}
+		found = append(found, l)
+	}
+	for _, d := range damaged {
+		forget(Leftover{AttachmentKey: d.AttachmentKey, Recorded: true, Path: d.err.Path, Err: m.detachDamaged(ctx, d)})
+	}
+	for _, t := range traces {
+		if len(networks) == 0 || slices.Contains(networks, t.Network) {
+			forget(m.detachTrace(ctx, "forget", t))
+		}
+	}
+	after, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	left := h.unseen(after, err)
+	for _, k := range h.left() {
+		if slices.Contains(keysOf(after), k) {
+			left = append(left, k)
+		}
+	}
+	h.end(detaching, left)
+	return found, about("forget", h.id, join(errs...))
+}
