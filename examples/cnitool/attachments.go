@@ -125,7 +125,7 @@ func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 			addresses, r.Since.Local().Format(time.DateTime), netns)
 	}
 	if slices.ContainsFunc(records, func(r record) bool { return r.State == "pending" }) {
-		fmt.Fprintln(w, "\nPending: an ADD failed or died, and nobody has cleaned up after it.\n  -> "+t.command("clean", "CONTAINER"))
+		fmt.Fprintln(w, "\nPending: an ADD failed or died, and nobody has cleaned up after it.\n  -> "+t.cleanLater("CONTAINER"))
 	}
 	for i, d := range bad {
 		if i == 0 {

@@ -7,6 +7,11 @@ import (
 	"github.com/cnikit/cnikit/libcni"
 )
 
+// cleanLater is what to do about a container whose runtime may be at work on it yet.
+func (t *tool) cleanLater(container string) string {
+	return "if its runtime has forgotten it: " + t.command("clean", container) + ", which detaches it from everything"
+}
+
 // clean detaches a container by what the records say, whatever runtime wrote them,
 // and prints what was known of it.
 func (t *tool) clean(ctx context.Context, args []string) error {

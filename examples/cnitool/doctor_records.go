@@ -63,7 +63,7 @@ func (d *doctor) unfinished(dir string) {
 }
 
 func (d *doctor) attached(set *libcni.ConfSet, r *record) {
-	clean := "if its runtime has forgotten it: " + d.command("clean", r.Container)
+	clean := d.cleanLater(r.Container)
 	if r.Gone {
 		d.say(warning, "records", r.name(), clean, "its network namespace %s is gone, and its addresses are still taken", r.NetNS)
 	}
@@ -78,5 +78,5 @@ func (d *doctor) pending(r *record) {
 		d.say(note, "records", r.name(), "", "an ADD is at work since %s", since)
 		return
 	}
-	d.say(warning, "records", r.name(), d.command("clean", r.Container), "an ADD failed or died (%s), and nobody has cleaned up after it", since)
+	d.say(warning, "records", r.name(), d.cleanLater(r.Container), "an ADD failed or died (%s), and nobody has cleaned up after it", since)
 }
