@@ -117,10 +117,16 @@ func readRecord(d *atomicfile.Dir, name string) (*record, error) {
 	return r, nil
 }
 
-// remove removes what is known of an attachment, after a successful DEL: the
-// record, whole or damaged, and the intents that no living ADD holds.
+// remove removes what is known of an attachment: the record, whole or damaged, and
+// the intents that nobody holds.
 func (s *store) remove(k key) error {
-	return join(s.removeRecord(k), s.removeIntents(k))
+	all := s.intents(k)
+	defer all.close()
+	if all.dir != nil {
+		files, _, err := lockIntents(all.dir, all.names, k)
+		all.files, all.err = files, join(all.err, err)
+	}
+	return join(s.removeRecord(k), all.remove())
 }
 
 func (s *store) removeRecord(k key) error {

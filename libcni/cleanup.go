@@ -79,24 +79,21 @@ func (u *cleanup) intents(k key) []string {
 }
 
 // attachment runs DEL for one attachment and then forgets it. The intents are
-// locked meanwhile, so that two that clean up do not meet; what a living ADD holds
-// is left alone. Nothing is run for an attachment whose record is damaged.
+// locked meanwhile, so that two that clean up do not meet. Those that are held are
+// waited for; when that takes too long, DEL is run for them too, but they stay, and
+// the error says so. Nothing is run for an attachment whose record is damaged.
 func (u *cleanup) attachment(ctx context.Context, k key) error {
-	var found []*leftover
-	if u.pending != nil {
-		var busy bool
-		var err error
-		found, busy, err = leftovers(u.pending, u.intents(k), k)
-		defer func() {
-			for _, l := range found {
-				_ = l.file.Release()
-			}
-		}()
-		if err != nil {
-			return err
-		}
-		if busy && u.sparing {
-			return nil
+	files, held, err := u.lock(ctx, k)
+	defer func() { releaseAll(files) }()
+	if err != nil || len(held) > 0 && u.sparing {
+		return err
+	}
+	found := leftovers(files, k)
+	var running []error
+	for _, name := range held {
+		running = append(running, recordError(u.pending.Path(name), ErrAddRunning))
+		if r, _, _ := peekIntent(u.pending, name); r != nil {
+			found = append(found, &leftover{record: *r})
 		}
 	}
 	r, err := u.store.read(k)
@@ -105,18 +102,27 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 	}
 	for _, request := range delRequests(r, found) {
 		if err := u.del1(ctx, request); err != nil {
-			return err
+			return join(append(running, err)...)
 		}
 	}
-	errs := []error{u.store.removeRecord(k)}
-	for _, l := range found {
-		errs = append(errs, recordError(l.path, l.file.Remove()))
-	}
-	found = nil
-	if err := join(errs...); err != nil {
+	err = join(u.store.removeRecord(k), removeAll(files))
+	files = nil
+	if err != nil {
 		u.warn(ctx, err)
 	}
-	return nil
+	return join(running...)
+}
+
+// lock locks the attachment's intents and returns the names of those that it cannot
+// have.
+func (u *cleanup) lock(ctx context.Context, k key) (files []*atomicfile.File, held []string, err error) {
+	switch {
+	case u.pending == nil:
+		return nil, nil, nil
+	case u.sparing:
+		return lockIntents(u.pending, u.intents(k), k)
+	}
+	return u.lockQuiet(ctx, u.pending, u.intents(k), k)
 }
 
 // delRequests returns what DEL has to be run with: the record, and each intent that

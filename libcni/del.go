@@ -16,6 +16,11 @@ import (
 // be repeated. A damaged record does not keep an attachment alive: the plugins
 // run without prevResult, the record goes, and [Options.Warn] is told.
 //
+// While an ADD of the attachment is under way, in any process, or a plugin of one
+// whose runtime was killed, DEL waits ([Options].WaitForAdd). After that it runs
+// beside it, tells Options.Warn ([ErrAddRunning]), and leaves the intent, from which
+// DEL and GC clean up later.
+//
 // Errors: as of [CNIConfig.AddNetworkList], never a RecordError.
 func (c *CNIConfig) DelNetworkList(ctx context.Context, list *NetworkConfigList, rt *RuntimeConf) error {
 	n, err := networkOfList(list)
@@ -35,10 +40,12 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 	if err := n.ready(rt); err != nil {
 		return err
 	}
-	s := c.store(rt)
+	s, k := c.store(rt), n.key(rt)
+	intents := c.lockedIntents(ctx, s, k) // before the record is looked for: one may become the other
+	defer intents.close()
 	var prev []byte
 	if ok, _ := version.Supports(n.version, version.DelPrevResult); ok {
-		record, err := s.read(n.key(rt))
+		record, err := s.read(k)
 		if err == nil && record != nil {
 			prev, err = record.prevResult(n.version)
 		}
@@ -49,7 +56,7 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 	if err := c.delPlugins(ctx, n, rt, prev); err != nil {
 		return err
 	}
-	if err := s.remove(n.key(rt)); err != nil {
+	if err := join(s.removeRecord(k), intents.remove()); err != nil {
 		c.warn(ctx, err)
 	}
 	return nil

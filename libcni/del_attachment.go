@@ -12,7 +12,11 @@ import (
 // ADDs of it that failed with other arguments, and forgets the attachment. One of
 // which nothing is known is no error: DEL may be repeated.
 //
-// Errors: [*RequestError] for the key; [*RecordError] for a damaged record, from
+// While an ADD of it is under way, DEL waits as [CNIConfig.DelNetworkList] does.
+// After that it runs beside it, with that ADD's arguments too; but what the ADD makes
+// then would stay, so the intent does, and the error has [ErrAddRunning]: call again.
+//
+// Errors: [*RequestError] for the key; ErrAddRunning; [*RecordError] for a damaged record, from
 // which nothing can be run: then [CNIConfig.DelNetworkList] with a configuration
 // of the caller's does it; those of DelNetworkList.
 func (c *CNIConfig) DelAttachment(ctx context.Context, attachment AttachmentKey) error {

@@ -54,9 +54,24 @@
 // Nothing is cleaned up by itself. A runtime that starts again asks
 // [CNIConfig.Pending] what was cut off and calls [CNIConfig.DelContainer] or
 // [CNIConfig.DelAttachment], which need no configuration files, or lets
-// [CNIConfig.GCNetworkList] do it with the list of what is valid. A plugin that was
-// running when its runtime was killed goes on, and what it makes after a DEL is on
-// no record: let it end first, or have the system end a runtime's children with it.
+// [CNIConfig.GCNetworkList] do it with the list of what is valid.
+//
+// # Plugins that outlive their runtime
+//
+// A plugin that was running when its runtime was killed goes on. On Unix it has
+// inherited the lock of its ADD's intent ([invoke.RawExec]), and so has what it
+// started: until the last of them has ended, the ADD counts as under way. GC leaves
+// it alone; DEL waits for it, but not for ever ([Options].WaitForAdd); and the
+// intent stays until somebody has cleaned up after its end. Not so on Windows, for
+// plugins that an [Options].Exec starts by other means than RawExec, and for a
+// program that closes the descriptors it does not know: what such a plugin makes
+// after a DEL is on no record.
+//
+// Only ADD's plugins are kept track of. A CHECK that survives changes nothing, and a
+// DEL that survives beside another one does no harm; but a DEL or GC that survives
+// may take from the next ADD of the same container and interface, or of the same
+// network, what it makes: give each container an ID of its own, and have the system
+// end a runtime's children with it (systemd: KillMode=control-group).
 //
 // # Errors
 //

@@ -88,7 +88,7 @@ func (u *cleanup) dropIntents(ctx context.Context, k key) {
 	if r, err := u.store.read(k); r == nil || err != nil {
 		return
 	}
-	files, _, err := lockIntents(u.pending, u.intents(k), k)
+	files, _, err := lockIntents(u.pending, u.intents(k), k) // those that are held stay
 	if err := errors.Join(err, removeAll(files)); err != nil {
 		u.warn(ctx, err)
 	}

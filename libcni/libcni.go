@@ -158,6 +158,11 @@ type Options struct {
 	// ContinueOnDelError makes DEL run the remaining plugins after one failed.
 	// All errors are returned, joined; the record stays.
 	ContinueOnDelError bool
+	// WaitForAdd is how long a DEL waits, at most, for an ADD of the same attachment
+	// that is under way, or for a plugin that outlives its killed runtime; and it
+	// never waits longer than half of the time that its context has left. 0 is ten
+	// seconds, a negative value is no time.
+	WaitForAdd time.Duration
 	// RequireRecord makes CHECK of an attachment without a record fail with
 	// [ErrNoRecord].
 	RequireRecord bool

@@ -71,7 +71,7 @@ func TestRuntimeWithAnOrphan(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	w := newOrphanWorld(t, dir, "", Options{})
+	w := newOrphanWorld(t, dir, "", Options{Rollback: true})
 	_, _ = w.AddNetworkList(t.Context(), w.list, w.rt)
 }
 
@@ -170,4 +170,67 @@ func TestBackgroundProcessHoldsNothing(t *testing.T) {
 			w.nothingLeft(t)
 		})
 	}
+}
+
+// DEL waits for a plugin that has survived its runtime.
+func TestDelWaitsForAnOrphan(t *testing.T) {
+	for name, del := range dels {
+		t.Run(name, func(t *testing.T) {
+			w := newOrphanWorld(t, t.TempDir(), slowly, Options{WaitForAdd: time.Hour})
+			w.killed(t)
+			tries := 0
+			w.fault = func(op, path string) error {
+				if op == "lock" && strings.Contains(filepath.Dir(path), "pending") {
+					if tries++; tries == 3 {
+						w.goOn()
+					}
+				}
+				return nil
+			}
+			require.NoError(t, del(&fixture{CNIConfig: w.CNIConfig, rt: w.rt}, t.Context(), w.list))
+			assert.True(t, w.there("go"))
+			assert.Empty(t, w.warned)
+			w.nothingLeft(t)
+		})
+	}
+}
+
+// A plugin that hangs, or a process that one has left behind and that only its DEL
+// would end, cannot keep an attachment from its DEL.
+func TestDelBesideAnOrphan(t *testing.T) {
+	for name, del := range dels {
+		t.Run(name, func(t *testing.T) {
+			w := newOrphanWorld(t, t.TempDir(), slowly, Options{WaitForAdd: time.Millisecond})
+			w.killed(t)
+			err := del(&fixture{CNIConfig: w.CNIConfig, rt: w.rt}, t.Context(), w.list)
+			if name == "DelNetworkList" {
+				require.NoError(t, err)
+				require.Len(t, w.warned, 1)
+				err = w.warned[0]
+			}
+			require.ErrorIs(t, err, ErrAddRunning)
+			assert.Empty(t, w.state(t), "DEL has run")
+			assert.True(t, w.running(t))
+			w.goOn()
+			require.Eventually(t, func() bool { return !w.running(t) }, time.Minute, time.Millisecond)
+			assert.Equal(t, []string{"c1-2"}, w.state(t), "made after the DEL")
+			require.NoError(t, w.GCNetworkList(t.Context(), w.list, &GCArgs{}))
+			w.nothingLeft(t)
+		})
+	}
+}
+
+// A rollback's plugins inherit the lock too.
+func TestOrphanOfARollback(t *testing.T) {
+	w := newOrphanWorld(t, t.TempDir(), "exit 1", Options{Rollback: true})
+	script, err := os.ReadFile(filepath.Join(w.dir, "bin", "slow"))
+	require.NoError(t, err)
+	slowDel := strings.Replace(string(script), "DEL) ", "DEL) : > begun; while [ ! -e go ]; do sleep 0.01; done; ", 1)
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "bin", "slow"), []byte(slowDel), 0o700))
+	w.killed(t)
+	assert.True(t, w.running(t))
+	w.goOn()
+	require.Eventually(t, func() bool { return !w.running(t) }, time.Minute, time.Millisecond)
+	require.NoError(t, w.GCNetworkList(t.Context(), w.list, &GCArgs{}))
+	w.nothingLeft(t)
 }

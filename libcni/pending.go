@@ -161,8 +161,8 @@ func (in *intent) replaceEqual() {
 	}
 	names, _ := in.pending.Names()
 	names = slices.DeleteFunc(names, func(name string) bool { return in.pending.Path(name) == in.file.Path() })
-	found, _, _ := leftovers(in.pending, names, in.key)
-	for _, l := range found {
+	files, _, _ := lockIntents(in.pending, names, in.key)
+	for _, l := range leftovers(files, in.key) {
 		if own.sameRequest(&l.record) {
 			_ = l.file.Remove()
 		} else {

@@ -109,7 +109,7 @@ func TestIntentStaysUntilEveryPluginsDelSucceeded(t *testing.T) {
 
 // A living ADD's intent is left alone by DEL and by GC of the same attachment.
 func TestRunningAddIsLeftAlone(t *testing.T) {
-	f := newFixture(t, Options{})
+	f := newFixture(t, Options{WaitForAdd: -1})
 	list := list3(t, v1)
 	f.fake.replies["two ADD"] = func(run) ([]byte, error) {
 		f.fake.take()

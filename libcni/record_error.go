@@ -69,6 +69,8 @@ func (e *RecordError) Format(s fmt.State, verb rune) {
 
 func (e *RecordError) toDo() string {
 	switch {
+	case errors.Is(e.Err, ErrAddRunning):
+		return "wait for it, or end it (fuser -v says which process has the file open), and run DEL or GC again"
 	case e.damaged():
 		return "run DEL with the network's configuration (cnitool del), which removes it; if the attachment is gone, remove the file"
 	case errors.Is(e.Err, fs.ErrPermission):
