@@ -1,4 +1,15 @@
-// Package invoke finds CNI plugins, runs them and says why one failed.
+// Package invoke finds CNI plugins, runs them and says why one failed. Package libcni
+// calls it; a runtime imports it to choose how plugins are run, and to read errors:
+//
+//	cni := libcni.New([]string{"/opt/cni/bin"}, libcni.Options{
+//		Exec:     invoke.Limit(nil, 8),
+//		Observer: invoke.LogObserver(slog.Default()),
+//	})
+//	_, err := cni.AddNetworkList(ctx, list, rt)
+//	var failed *invoke.PluginError
+//	if errors.As(err, &failed) && failed.Retryable() {
+//		...
+//	}
 //
 // It has everything that containernetworking/cni's package of the same name
 // exports, with the same signatures. Beside that:

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 
@@ -58,20 +57,7 @@ func (e *ConfError) Place() string {
 // Format writes the cause for %v and %s, and with %+v the network and the place
 // as well, on lines of their own.
 func (e *ConfError) Format(s fmt.State, verb rune) {
-	if verb == 'q' {
-		_, _ = fmt.Fprintf(s, "%q", e.Error())
-		return
-	}
-	_, _ = io.WriteString(s, e.Error())
-	if verb != 'v' || !s.Flag('+') {
-		return
-	}
-	if e.Network != "" {
-		_, _ = fmt.Fprintf(s, "\n    network: %s", e.Network)
-	}
-	if place := e.Place(); place != "" {
-		_, _ = fmt.Fprintf(s, "\n    at: %s", place)
-	}
+	formatFields(s, verb, e, [2]string{"network", e.Network}, [2]string{"at", e.Place()})
 }
 
 // LogValue gives the fields to log/slog.
@@ -91,14 +77,7 @@ func (e *placed) Unwrap() error { return e.bad }
 
 // Format writes with %+v the network as well. The place has been said.
 func (e *placed) Format(s fmt.State, verb rune) {
-	if verb == 'q' {
-		_, _ = fmt.Fprintf(s, "%q", e.Error())
-		return
-	}
-	_, _ = io.WriteString(s, e.Error())
-	if verb == 'v' && s.Flag('+') && e.bad.Network != "" {
-		_, _ = fmt.Fprintf(s, "\n    network: %s", e.bad.Network)
-	}
+	formatFields(s, verb, e, [2]string{"network", e.bad.Network})
 }
 
 func (e *placed) LogValue() slog.Value { return logDescribed(e, e.bad) }

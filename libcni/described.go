@@ -25,6 +25,24 @@ func (e *described) Format(s fmt.State, verb rune) { formatDescribed(s, verb, e,
 
 func (e *described) LogValue() slog.Value { return logDescribed(e, e.err) }
 
+// formatFields writes the text of an error, and for %+v those of the fields that
+// say something, each on a line of its own.
+func formatFields(s fmt.State, verb rune, e error, fields ...[2]string) {
+	if verb == 'q' {
+		_, _ = fmt.Fprintf(s, "%q", e.Error())
+		return
+	}
+	_, _ = io.WriteString(s, e.Error())
+	if verb != 'v' || !s.Flag('+') {
+		return
+	}
+	for _, f := range fields {
+		if f[1] != "" {
+			_, _ = fmt.Fprintf(s, "\n    %s: %s", f[0], f[1])
+		}
+	}
+}
+
 // formatDescribed writes the text of an error, and for %+v its words before the
 // %+v of the one within.
 func formatDescribed(s fmt.State, verb rune, e error, words string, within error) {

@@ -49,7 +49,7 @@
 //	results/NETWORK-ID-IFNAME      a record; upstream's name and format, both ways
 //	results/NETWORK-ID-IFNAME#...  a record whose first name is another attachment's
 //	pending/NETWORK+ID+IFNAME+...  an intent: an ADD under way, failed or cut off
-//	*/.tmp-...                     unfinished; GC removes what dead processes left a minute ago or more
+//	*/.tmp-...                     unfinished; once a minute old and nobody's, GC, DelContainer and listings remove it
 //
 // Nothing is cleaned up by itself. A runtime that starts again asks
 // [CNIConfig.Pending] what was cut off and calls [CNIConfig.DelContainer] or

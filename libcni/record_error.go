@@ -3,7 +3,6 @@ package libcni
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 )
@@ -54,17 +53,7 @@ func (e *RecordError) Unwrap() error { return e.Err }
 // Format writes the text for %v and %s, and with %+v the path on a line of its own
 // and, where it is known, what to do.
 func (e *RecordError) Format(s fmt.State, verb rune) {
-	if verb == 'q' {
-		_, _ = fmt.Fprintf(s, "%q", e.Error())
-		return
-	}
-	_, _ = io.WriteString(s, e.Error())
-	if verb == 'v' && s.Flag('+') {
-		_, _ = fmt.Fprintf(s, "\n    record: %s", e.Path)
-		if todo := e.toDo(); todo != "" {
-			_, _ = io.WriteString(s, "\n    to do: "+todo)
-		}
-	}
+	formatFields(s, verb, e, [2]string{"record", e.Path}, [2]string{"to do", e.toDo()})
 }
 
 func (e *RecordError) toDo() string {

@@ -3,7 +3,6 @@ package libcni
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/cnikit/cnikit/version"
@@ -51,26 +50,14 @@ func (e *RequestError) Unwrap() error { return e.Err }
 
 // Format writes the cause for %v and %s, and with %+v the fields as well.
 func (e *RequestError) Format(s fmt.State, verb rune) {
-	if verb == 'q' {
-		_, _ = fmt.Fprintf(s, "%q", e.Error())
-		return
-	}
-	_, _ = io.WriteString(s, e.Error())
-	if verb != 'v' || !s.Flag('+') {
-		return
-	}
 	toDo := ""
 	if errors.As(e.Err, new(*version.UnsupportedError)) {
 		toDo = "set one of these versions in the configuration, or move to a newer version of this library"
 	}
-	for _, f := range [][2]string{
+	formatFields(s, verb, e, [][2]string{
 		{"verb", e.Command}, {"network", e.Network}, {"container", e.ContainerID}, {"interface", e.IfName},
 		{"argument", e.Field}, {"at", e.place()}, {"to do", toDo},
-	} {
-		if f[1] != "" {
-			_, _ = fmt.Fprintf(s, "\n    %s: %s", f[0], f[1])
-		}
-	}
+	}...)
 }
 
 // place is where in the network's configuration the argument comes from, as far as

@@ -1,6 +1,14 @@
 // Package types has the data that runtimes and plugins of the Container Network
 // Interface exchange.
 //
+//	capabilities := types.Capabilities{
+//		PortMappings: []types.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}},
+//	}
+//	rt.CapabilityArgs, err = capabilities.CapabilityArgs()
+//	...
+//	view, err := types.ViewResult(result) // of any version
+//	fmt.Println(view.Primary(types.IPv4First))
+//
 // The data types of the specification are containernetworking/cni's own, by
 // alias: a [Result], an [Error] or a [PluginConf] from here goes into any code
 // that takes that package's, and back. Every identifier that it exports is here.
