@@ -87,12 +87,9 @@ func fault(pointer string, offset int, err error) *ConfError {
 	return &ConfError{Pointer: pointer, offset: offset, Err: err}
 }
 
-// within makes an error about an element into one about the text around it.
-func (e *ConfError) within(pointer string, offset int) *ConfError {
+// within makes a pointer from a value into one from the value around it.
+func (e *ConfError) within(pointer string) *ConfError {
 	e.Pointer = pointer + e.Pointer
-	if e.offset >= 0 {
-		e.offset += offset
-	}
 	return e
 }
 

@@ -40,13 +40,20 @@ func ConfListFromBytes(bytes []byte) (*NetworkConfigList, error) {
 // parseList returns with an error the list as far as it was read, if it had
 // come to its name.
 func parseList(src []byte) (*NetworkConfigList, *ConfError) {
-	o, err := rawjson.ParseObject(src)
+	var room [64]rawjson.Node
+	tree, err := rawjson.ParseTree(room[:0], src, listLevels)
 	if err != nil {
-		if rawjson.TypeOf(src) == rawjson.Null && rawjson.Valid(src) {
-			err = errors.New("no name")
-		}
-		return nil, fault("", 0, listError(jsonError(src, err)))
+		return nil, fault("", 0, listError(err))
 	}
+	root := tree.Root(src)
+	switch t := rawjson.TypeOf(root.Value); t {
+	case rawjson.Obj:
+	case rawjson.Null:
+		return nil, fault("", 0, listError(errors.New("no name")))
+	default:
+		return nil, fault("", 0, listError(&rawjson.TypeError{Want: "object", Got: t}))
+	}
+	o := tree.Object(src, make(rawjson.Object, 0, 8), root)
 	list := &NetworkConfigList{Bytes: src}
 	if list.Name, err = listString(o, "name"); err != nil {
 		return nil, memberFault(o, "name", err)
@@ -69,11 +76,15 @@ func parseList(src []byte) (*NetworkConfigList, *ConfError) {
 			return list, memberFault(o, f.key, err)
 		}
 	}
-	return list, parsePlugins(o, list)
+	return list, parsePlugins(list, src, tree, o)
 }
 
-// parsePlugins reads "plugins", each from its own bytes.
-func parsePlugins(o rawjson.Object, list *NetworkConfigList) *ConfError {
+// listLevels is how deep a list is looked into: members, plugins, their members, and
+// what is in their "capabilities" and "ipam".
+const listLevels = 4
+
+// parsePlugins reads "plugins", one of the members o.
+func parsePlugins(list *NetworkConfigList, src []byte, tree rawjson.Tree, o rawjson.Object) *ConfError {
 	plugins, ok := o.Get("plugins")
 	if !ok {
 		if list.LoadOnlyInlinedPlugins {
@@ -81,27 +92,32 @@ func parsePlugins(o rawjson.Object, list *NetworkConfigList) *ConfError {
 		}
 		return nil
 	}
-	elements, err := rawjson.ParseArray(plugins.Value)
-	if err != nil {
-		return memberFault(o, "plugins", fmt.Errorf("invalid 'plugins' type %s", rawjson.TypeOf(plugins.Value).GoType()))
+	if t := rawjson.TypeOf(plugins.Value); t != rawjson.Array {
+		return memberFault(o, "plugins", fmt.Errorf("invalid 'plugins' type %s", t.GoType()))
 	}
+	elements := tree.Object(src, make(rawjson.Object, 0, 8), plugins)
 	if len(elements) == 0 {
 		return memberFault(o, "plugins", errors.New("no plugins in list"))
 	}
+	// All plugins of a list lie in one piece of memory, and their bytes in another.
+	loaded := make([]struct {
+		PluginConfig
+		conf types.PluginConf
+	}, len(elements))
+	all := make([]byte, 0, len(plugins.Value))
 	list.Plugins = make([]*PluginConfig, len(elements))
 	members := make(rawjson.Object, 0, 16) // of one plugin after the other
 	for i, e := range elements {
-		var conf *types.PluginConf
+		p := &loaded[i]
 		var fault *ConfError
-		conf, members, fault = parsePlugin(members, e.Value)
-		if fault != nil {
+		if members, fault = parsePlugin(&p.conf, src, tree, e, members); fault != nil {
 			fault.Err = fmt.Errorf("failed to parse plugin config %d: %w", i, fault.Err)
-			return fault.within(fmt.Sprintf("/plugins/%d", i), plugins.Offset+e.Offset)
+			return fault.within(fmt.Sprintf("/plugins/%d", i))
 		}
-		list.Plugins[i] = &PluginConfig{
-			Network: conf,
-			Bytes:   rawjson.SpliceSorted(make([]byte, 0, len(e.Value)), members.Sorted(), nil),
-		}
+		begin := len(all)
+		all = rawjson.SpliceSorted(all, members.Sorted(), nil)
+		p.Network, p.Bytes = &p.conf, all[begin:len(all):len(all)]
+		list.Plugins[i] = &p.PluginConfig
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 //
 // The error is a [*ConfError].
 func NetworkPluginConfFromBytes(pluginConfBytes []byte) (*PluginConfig, error) {
-	conf, _, err := parsePlugin(make(rawjson.Object, 0, 16), pluginConfBytes)
+	conf, err := parsePluginBytes(pluginConfBytes)
 	if err != nil {
 		return nil, err.located("", pluginConfBytes)
 	}
@@ -32,81 +32,98 @@ func ConfFromBytes(bytes []byte) (*NetworkConfig, error) {
 	return NetworkPluginConfFromBytes(bytes)
 }
 
+// parsePluginBytes is parsePlugin for a text that is nothing else.
+func parsePluginBytes(src []byte) (*types.PluginConf, *ConfError) {
+	var room [32]rawjson.Node
+	tree, err := rawjson.ParseTree(room[:0], src, listLevels-2)
+	if err != nil {
+		return nil, fault("", 0, parseError(err))
+	}
+	conf := &types.PluginConf{}
+	if _, fault := parsePlugin(conf, src, tree, tree.Root(src), make(rawjson.Object, 0, 16)); fault != nil {
+		return nil, fault
+	}
+	return conf, nil
+}
+
 // parsePlugin reads what the library itself needs of a plugin's configuration,
 // as encoding/json would read it into a PluginConf, and returns the members, which
-// it puts into o.
-func parsePlugin(o rawjson.Object, src []byte) (*types.PluginConf, rawjson.Object, *ConfError) {
-	conf := &types.PluginConf{}
-	o, err := rawjson.ParseObjectInto(o, src)
-	if err != nil {
-		if rawjson.TypeOf(src) == rawjson.Null && rawjson.Valid(src) {
-			return nil, nil, missingType()
-		}
-		return nil, nil, fault("", 0, parseError(jsonError(src, err)))
+// it puts into o. The configuration is the value p of the tree.
+func parsePlugin(conf *types.PluginConf, src []byte, tree rawjson.Tree, p rawjson.Member, o rawjson.Object) (rawjson.Object, *ConfError) {
+	switch t := rawjson.TypeOf(p.Value); t {
+	case rawjson.Obj:
+	case rawjson.Null:
+		return nil, missingType(p.Offset)
+	default:
+		return nil, fault("", p.Offset, parseError(&rawjson.TypeError{Want: "object", Got: t}))
 	}
-	var seen [len(pluginKeys)]rawjson.Member
+	o = tree.Object(src, o, p)
+	var seen [pluginKeyCount]rawjson.Member
 	for _, m := range o {
-		i := pluginKey(m)
+		i := pluginKeys.Find(m)
 		if i < 0 {
 			continue
 		}
 		if first := seen[i]; first.Quoted != nil && !bytes.Equal(first.Quoted, m.Quoted) && first.Key() != m.Key() {
-			return nil, nil, fault(pointerTo(m.Key()), m.Offset, parseError(fmt.Errorf(
+			return nil, fault(pointerTo(m.Key()), m.Offset, parseError(fmt.Errorf(
 				"both %q and %q are there, and which of them counts depends on the reader", first.Key(), m.Key())))
 		}
 		seen[i] = m
-		if err := decodePluginKey(conf, pluginKeys[i], m); err != nil {
+		if err := decodePluginKey(conf, i, src, tree, m); err != nil {
 			var at *ConfError
 			if !errors.As(err, &at) {
 				at = fault(pointerTo(m.Key()), m.Offset, parseError(err))
 			}
-			return nil, nil, at
+			return nil, at
 		}
 	}
 	switch {
 	case conf.Type == "":
-		return nil, nil, missingType()
+		return nil, missingType(p.Offset)
 	case strings.ContainsAny(conf.Type, pathCharacters):
-		return nil, nil, fault("/type", valueOffset(o, "type"), parseError(fmt.Errorf("invalid plugin name: %s", conf.Type)))
+		return nil, fault("/type", valueOffset(o, "type"), parseError(fmt.Errorf("invalid plugin name: %s", conf.Type)))
 	}
-	return conf, o, nil
+	return o, nil
 }
 
 // pluginKeys are the members of a plugin's configuration that have a meaning to
 // a runtime.
-var pluginKeys = [...]string{"type", "name", "cniVersion", "capabilities", "ipam", "dns", "prevResult", "cni.dev/valid-attachments"}
+var pluginKeys = rawjson.KeysOf("type", "name", "cniVersion", "capabilities", "ipam", "dns", "prevResult", "cni.dev/valid-attachments")
 
-func pluginKey(m rawjson.Member) int {
-	for i, key := range pluginKeys {
-		if m.Folds(key) {
-			return i
-		}
-	}
-	return -1
-}
+const (
+	keyType = iota
+	keyName
+	keyCNIVersion
+	keyCapabilities
+	keyIPAM
+	keyDNS
+	keyPrevResult
+	keyValidAttachments
+	pluginKeyCount
+)
 
 // pathCharacters must not stand in the name of a plugin, on any system: the name
 // is looked up in directories (R8).
 const pathCharacters = "/\\\x00"
 
-func decodePluginKey(conf *types.PluginConf, key string, m rawjson.Member) error {
+func decodePluginKey(conf *types.PluginConf, key int, src []byte, tree rawjson.Tree, m rawjson.Member) error {
 	if rawjson.TypeOf(m.Value) == rawjson.Null {
 		return nil
 	}
 	switch key {
-	case "type":
+	case keyType:
 		return decodeString(m, &conf.Type)
-	case "name":
+	case keyName:
 		return decodeString(m, &conf.Name)
-	case "cniVersion":
+	case keyCNIVersion:
 		return decodeString(m, &conf.CNIVersion)
-	case "capabilities":
-		return decodeCapabilities(m, &conf.Capabilities)
-	case "ipam":
-		return decodeIPAM(m, &conf.IPAM)
-	case "dns":
+	case keyCapabilities:
+		return decodeCapabilities(src, tree, m, &conf.Capabilities)
+	case keyIPAM:
+		return decodeIPAM(src, tree, m, &conf.IPAM)
+	case keyDNS:
 		return decodeDNS(m, &conf.DNS)
-	case "prevResult":
+	case keyPrevResult:
 		return json.Unmarshal(m.Value, &conf.RawPrevResult)
 	default:
 		return json.Unmarshal(m.Value, &conf.ValidAttachments)
@@ -128,42 +145,36 @@ func decodeString(m rawjson.Member, to *string) error {
 	return nil
 }
 
-func decodeCapabilities(m rawjson.Member, to *map[string]bool) error {
+func decodeCapabilities(src []byte, tree rawjson.Tree, m rawjson.Member, to *map[string]bool) error {
+	if rawjson.TypeOf(m.Value) != rawjson.Obj {
+		return otherType(m, "an object")
+	}
 	*to = map[string]bool{}
-	var bad *ConfError
-	err := rawjson.EachMember(m.Value, func(c rawjson.Member) bool {
-		switch t := rawjson.TypeOf(c.Value); {
-		case t == rawjson.Bool:
+	for c := range tree.In(src, m) {
+		switch rawjson.TypeOf(c.Value) {
+		case rawjson.Bool:
 			(*to)[c.Key()] = c.Value[0] == 't'
-		case t == rawjson.Null:
+		case rawjson.Null:
 			(*to)[c.Key()] = false
 		default:
-			bad = otherType(c, "true or false")
+			return otherType(c, "true or false").within(pointerTo(m.Key()))
 		}
-		return bad == nil
-	})
-	switch {
-	case err != nil:
-		return otherType(m, "an object")
-	case bad != nil:
-		return bad.within(pointerTo(m.Key()), m.Offset)
 	}
 	return nil
 }
 
-func decodeIPAM(m rawjson.Member, to *types.IPAM) error {
-	o, err := rawjson.ParseObject(m.Value)
-	if err != nil {
+func decodeIPAM(src []byte, tree rawjson.Tree, m rawjson.Member, to *types.IPAM) error {
+	if rawjson.TypeOf(m.Value) != rawjson.Obj {
 		return otherType(m, "an object")
 	}
 	spelled := ""
-	for _, inner := range o {
+	for inner := range tree.In(src, m) {
 		if !inner.Folds("type") {
 			continue
 		}
 		key := inner.Key()
 		wrong := func(err error) error {
-			return fault(pointerTo(key), inner.Offset, parseError(err)).within(pointerTo(m.Key()), m.Offset)
+			return fault(pointerTo(key), inner.Offset, parseError(err)).within(pointerTo(m.Key()))
 		}
 		if spelled != "" && spelled != key {
 			return wrong(fmt.Errorf("both %q and %q are there, and which of them counts depends on the reader", spelled, key))
@@ -172,8 +183,8 @@ func decodeIPAM(m rawjson.Member, to *types.IPAM) error {
 		if rawjson.TypeOf(inner.Value) == rawjson.Null {
 			continue
 		}
-		var name string
-		if decodeString(inner, &name) != nil {
+		name, ok := rawjson.String(inner.Value)
+		if !ok {
 			return wrong(fmt.Errorf("%q of %q must be a string, not %s", key, m.Key(), rawjson.TypeOf(inner.Value).Noun()))
 		}
 		if to.Type = name; strings.ContainsAny(name, pathCharacters) {
@@ -190,20 +201,11 @@ func decodeDNS(m rawjson.Member, to *types.DNS) error {
 	return json.Unmarshal(m.Value, to)
 }
 
-// jsonError returns encoding/json's words for bytes that are not JSON, since
-// upstream's suite compares them; other is what is known without it.
-func jsonError(src []byte, other error) error {
-	var any json.RawMessage
-	if err := json.Unmarshal(src, &any); err != nil {
-		return err
-	}
-	return other
-}
-
 func parseError(err error) error { return fmt.Errorf("error parsing configuration: %w", err) }
 
-func missingType() *ConfError {
-	return fault("", 0, errors.New("error parsing configuration: missing 'type'"))
+// missingType is an error about the plugin whose configuration begins at offset.
+func missingType(offset int) *ConfError {
+	return fault("", offset, errors.New("error parsing configuration: missing 'type'"))
 }
 
 // valueOffset is where the value of the member called key, in any case, begins.

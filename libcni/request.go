@@ -76,7 +76,7 @@ func (r *requests) request(p *PluginConfig, prev []byte) ([]byte, error) {
 		typed = typed || m.Folds("type") && len(m.Value) > len(`""`)
 	}
 	if !typed {
-		return nil, missingType()
+		return nil, missingType(0)
 	}
 	r.members = r.members.Sorted()
 	slices.SortFunc(r.set, func(a, b rawjson.Field) int { return strings.Compare(a.Key, b.Key) })

