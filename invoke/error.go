@@ -17,7 +17,8 @@ import (
 // PluginError says why one run of one plugin failed. Its text is what the plugin
 // said, or what containernetworking/cni says in the plugin's place; everything
 // else is in the fields, in %+v (several lines, for people) and in LogValue (for
-// log/slog). Neither the request nor CNI_ARGS is ever part of any of them.
+// log/slog), the last two with what to do where that is known. Neither the request
+// nor CNI_ARGS is ever part of any of them.
 //
 // errors.As finds the plugin's own *types.Error, errors.As and errors.Is also what
 // ended the process: *exec.ExitError, context.DeadlineExceeded, an fs.PathError.
@@ -149,6 +150,10 @@ func (e *PluginError) LogValue() slog.Value {
 	}
 	if e.Cause != nil {
 		add("cause", e.Cause.Error())
+	}
+	var missing *NotFoundError
+	if errors.As(e.Err, &missing) {
+		add("toDo", missing.toDo())
 	}
 	add("stderr", clip(e.Stderr, end))
 	return slog.GroupValue(attrs...)

@@ -80,7 +80,7 @@ func TestRecordErrorTellsItsPath(t *testing.T) {
 	assert.Equal(t, text, fmt.Sprint(err))
 	assert.Equal(t, `"`+text+`"`, fmt.Sprintf("%q", err))
 	assert.Equal(t, text+"\n    record: /cache/results/x\n    to do: run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
-	assert.Equal(t, "[error="+text+" record=/cache/results/x]", err.(*RecordError).LogValue().String())
+	assert.Equal(t, "[error="+text+" record=/cache/results/x toDo=run as the directory's owner, as a rule root, or choose another cache directory]", err.(*RecordError).LogValue().String())
 	assert.ErrorIs(t, err, os.ErrPermission)
 
 	err = terse(err)

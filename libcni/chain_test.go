@@ -119,6 +119,7 @@ func TestMissingBinary_R34(t *testing.T) {
 	e := pluginError(t, err)
 	assert.Equal(t, []string{"two", "ADD", "net", "c1", "eth0"}, []string{e.Plugin, e.Command, e.Network, e.ContainerID, e.IfName})
 	assert.Empty(t, f.fake.calls(), "ADD: found out before the first plugin")
+	assert.Contains(t, e.LogValue().String(), "toDo=install it in ")
 	assert.Contains(t, fmt.Sprintf("%+v", err), "to do:     install it in "+filepath.FromSlash("/opt/cni/bin")+", ")
 
 	assert.ErrorIs(t, f.CheckNetworkList(t.Context(), list, f.rt), invoke.ErrPluginNotFound)
@@ -439,6 +440,9 @@ func TestUnknownVersionNamesItsPlace(t *testing.T) {
 	var at *ConfError
 	require.ErrorAs(t, err, &at)
 	assert.Equal(t, []any{"net", 3, 17}, []any{at.Network, at.Line, at.Column})
+	var request *RequestError
+	require.ErrorAs(t, err, &request)
+	assert.Contains(t, request.LogValue().String(), "at=3:17 (/cniVersion) toDo=set one of these versions")
 
 	list.CNIVersion = "10.0.0" // by the caller
 	err = f.GetStatusNetworkList(t.Context(), list)

@@ -70,7 +70,11 @@ func (e *RecordError) toDo() string {
 
 // LogValue gives the fields to log/slog.
 func (e *RecordError) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("error", e.Error()), slog.String("record", e.Path))
+	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("record", e.Path)}
+	if todo := e.toDo(); todo != "" {
+		attrs = append(attrs, slog.String("toDo", todo))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // damaged reports whether the file could be read, but is no record.

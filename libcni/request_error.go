@@ -50,14 +50,17 @@ func (e *RequestError) Unwrap() error { return e.Err }
 
 // Format writes the cause for %v and %s, and with %+v the fields as well.
 func (e *RequestError) Format(s fmt.State, verb rune) {
-	toDo := ""
-	if errors.As(e.Err, new(*version.UnsupportedError)) {
-		toDo = "set one of these versions in the configuration, or move to a newer version of this library"
-	}
 	formatFields(s, verb, e, [][2]string{
 		{"verb", e.Command}, {"network", e.Network}, {"container", e.ContainerID}, {"interface", e.IfName},
-		{"argument", e.Field}, {"at", e.place()}, {"to do", toDo},
+		{"argument", e.Field}, {"at", e.place()}, {"to do", e.toDo()},
 	}...)
+}
+
+func (e *RequestError) toDo() string {
+	if errors.As(e.Err, new(*version.UnsupportedError)) {
+		return "set one of these versions in the configuration, or move to a newer version of this library"
+	}
+	return ""
 }
 
 // place is where in the network's configuration the argument comes from, as far as
@@ -75,7 +78,7 @@ func (e *RequestError) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("error", e.Error()), slog.String("verb", e.Command), slog.String("network", e.Network),
 		slog.String("container", e.ContainerID), slog.String("interface", e.IfName), slog.String("argument", e.Field),
-		slog.String("at", e.place()))
+		slog.String("at", e.place()), slog.String("toDo", e.toDo()))
 }
 
 // in adds the verb and the attachment to a RequestError that was made where they
