@@ -93,7 +93,7 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 // taken returns the container's attachments, after finishing what an earlier
 // operation on it has left, and what of that could not be finished.
 func (m *Manager) taken(ctx context.Context, h *hold) (taken []key, stuck []Leftover, err error) {
-	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	traces, err := m.settled(ctx, h.id)
 	if err != nil {
 		return nil, nil, err // what it has cannot be known
 	}
@@ -122,6 +122,9 @@ func unfinished(stuck []Leftover, k key) error {
 	for _, l := range stuck {
 		if k.IfName == l.IfName || k.IfName == "" && k.Network == l.Network {
 			err := fmt.Errorf("%w: DEL runs with the configuration that was recorded, not with today's; to do: mend what fails, or give up with Forget", ErrUnfinished)
+			if errors.Is(l.Err, libcni.ErrAddRunning) {
+				err = fmt.Errorf("%w: it has left a plugin that is at work; to do: try again when it has ended, or end it (fuser -v says which process has %s open)", ErrUnfinished, l.Path)
+			}
 			return &Error{Op: "attach", ContainerID: l.ContainerID, Network: k.Network, IfName: k.IfName, Err: join(err, l.Err)}
 		}
 	}

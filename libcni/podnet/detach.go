@@ -22,6 +22,9 @@ import (
 // of [libcni.CNIConfig.DelAttachment]. With names, what else an earlier operation has
 // left and cannot be cleaned up now is logged and no error. What could not be
 // detached stays on record: call Detach again, or give it up with [Manager.Forget].
+// That is so too while a plugin of an Attach whose process was killed is at work: it
+// is waited for, ten seconds at most, then DEL runs beside it, and the error has
+// [libcni.ErrAddRunning].
 //
 // Of a damaged record the arguments of ADD are lost: it is detached with the
 // network's configuration and the network namespace of the container's other records,
@@ -75,11 +78,14 @@ type trace struct {
 	time     time.Time
 	path     string
 	recorded bool
+	// running says that an ADD that is not on record is still under way. While this
+	// operation has the container, that is a plugin of a process that was killed, or
+	// somebody who does not know of podnet's locks.
+	running bool
 }
 
 // traces returns the attachments that match and of which something is on disk, a
-// record or the intent of an ADD that nobody works on, the last one first. The
-// error is about what cannot be read.
+// record or an intent, the last one first. The error is about what cannot be read.
 func (m *Manager) traces(match libcni.AttachmentKey) ([]*trace, error) {
 	// Intents first: one that becomes a record in between is then seen as both.
 	pending, pendingErr := m.cni.Pending(match)
@@ -92,15 +98,40 @@ func (m *Manager) traces(match libcni.AttachmentKey) ([]*trace, error) {
 		byKey[r.AttachmentKey] = t
 	}
 	for _, p := range pending {
-		if p.Running || byKey[p.AttachmentKey] != nil {
-			continue
+		t := byKey[p.AttachmentKey]
+		if t == nil {
+			t = &trace{AttachmentKey: p.AttachmentKey, time: p.Started, path: p.Path}
+			traces = append(traces, t)
+			byKey[p.AttachmentKey] = t
 		}
-		t := &trace{AttachmentKey: p.AttachmentKey, time: p.Started, path: p.Path}
-		traces = append(traces, t)
-		byKey[p.AttachmentKey] = t
+		if p.Running && !t.recorded {
+			t.running, t.path = true, p.Path
+		}
 	}
 	slices.SortStableFunc(traces, func(a, b *trace) int { return b.time.Compare(a.time) })
 	return traces, join(pendingErr, err)
+}
+
+// settled is traces for one container, once no ADD is under way any more or has been
+// waited for long enough: as long as a DEL waits for it, at most half of the time that
+// ctx has left.
+func (m *Manager) settled(ctx context.Context, id string) ([]*trace, error) {
+	match := libcni.AttachmentKey{ContainerID: id}
+	running := func(t *trace) bool { return t.running }
+	traces, err := m.traces(match)
+	if !slices.ContainsFunc(traces, running) {
+		return traces, err
+	}
+	patience := m.opts.waitForAdd
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for wait := (backoff{}); slices.ContainsFunc(traces, running) && wait.sleep(ctx) == nil; {
+		traces, err = m.traces(match)
+	}
+	return traces, err
 }
 
 func keysOf(traces []*trace) []key {

@@ -40,10 +40,13 @@
 // tried again by each operation on the container. It blocks its own network and
 // interface name, no more ([ErrUnfinished]), and [Manager.Forget] gives it up.
 //
-// They do not wait for a plugin that the dead process had started: it runs on, and
-// what it makes after it was cleaned up after is on no record. Let the system end a
-// runtime's children with it (systemd: KillMode=control-group), or let them end
-// before Open.
+// A plugin that the dead process had started to attach runs on, and on Unix keeps
+// its attachment until it ends (package libcni, "Plugins that outlive their
+// runtime"). Open, Recover, Attach and Detach wait for it, for ten seconds at most.
+// After that Open and Recover leave it alone, Attach cannot have its network and its
+// interface name, and Detach runs DEL beside it and fails; the error is
+// [libcni.ErrAddRunning]. GC leaves it alone. Whatever comes after its end cleans up
+// after it. A plugin that survives a Detach or a GC is not waited for.
 //
 // # Already gone
 //

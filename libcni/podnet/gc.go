@@ -84,7 +84,7 @@ func (g *collection) look() error {
 	pending, pendingErr := g.cni.Pending(libcni.AttachmentKey{})
 	for _, t := range traces {
 		switch {
-		case g.valid(t):
+		case t.running || g.valid(t):
 			g.live = append(g.live, t.AttachmentKey)
 		case g.disabled(t.Network):
 		default:
@@ -92,10 +92,10 @@ func (g *collection) look() error {
 		}
 	}
 	for _, p := range pending {
-		if !p.Running {
+		if !p.Running || slices.Contains(g.live, p.AttachmentKey) {
 			continue
 		}
-		// Made by somebody who does not know of podnet's locks.
+		// Begun meanwhile by somebody who does not know of podnet's locks.
 		g.live = append(g.live, p.AttachmentKey)
 		g.stale = slices.DeleteFunc(g.stale, func(l Leftover) bool { return l.AttachmentKey == p.AttachmentKey })
 	}

@@ -90,7 +90,7 @@ func (m *Manager) newCNI(exec invoke.Exec) *libcni.CNIConfig {
 	return libcni.New(m.opts.PluginDirs, libcni.Options{
 		Exec: exec, CacheDir: m.opts.CacheDir, NoSync: m.opts.NoSync,
 		Rollback: true, RollbackTimeout: m.opts.Timeouts.rollback(),
-		ContinueOnDelError: true, RequireRecord: true, RefuseSecondAdd: true,
+		ContinueOnDelError: true, RequireRecord: true, RefuseSecondAdd: true, WaitForAdd: m.opts.waitForAdd,
 		Env: m.opts.Env, Observer: m.opts.Observer,
 		Warn: func(_ context.Context, err error) { m.warn("records of attachments", err) },
 	})

@@ -60,6 +60,8 @@ type Options struct {
 
 	pace  pace // of following the directory; zero: defaultPace
 	blind bool // nothing is watched, files are read now and then
+
+	waitForAdd time.Duration // that an ADD that is under way is waited for; zero: 10 seconds
 }
 
 // Timeouts bound the verbs, each for one network and one container. 0 stands for
@@ -113,6 +115,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.pace == (pace{}) {
 		o.pace = defaultPace
+	}
+	if o.waitForAdd == 0 {
+		o.waitForAdd = 10 * time.Second
 	}
 	o.Timeouts = o.Timeouts.withDefaults()
 	return o

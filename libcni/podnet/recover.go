@@ -24,6 +24,8 @@ type Leftover struct {
 // died: the attachments of an Attach that did not return are detached, a Detach is
 // completed. It returns the attachments concerned. What a process that lives is
 // working on is left alone, and so is everything that an operation has completed.
+// A plugin that a dead process has left is waited for, ten seconds at most; after
+// that its attachment is left alone, with an error that has [libcni.ErrAddRunning].
 // [Open] does this too; call it again when what was in the way is gone. What will
 // never be detached is given up with [Manager.Forget].
 //
@@ -67,7 +69,7 @@ func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, 
 		return nil, err
 	}
 	defer h.release()
-	traces, err := m.traces(libcni.AttachmentKey{ContainerID: id})
+	traces, err := m.settled(ctx, id)
 	found := m.finish(ctx, h, traces)
 	h.finished = err == nil && errorsOf(found) == nil
 	return found, err
@@ -76,12 +78,18 @@ func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, 
 // finish detaches, of the traces of the container, what an earlier operation on it
 // has left, the last one first: the attachments that its file names, and those that
 // were never made. An attachment that is in use may have an intent as well, of a
-// second ADD that failed: it stays.
+// second ADD that failed: it stays. What somebody is still at work on is left alone.
 func (m *Manager) finish(ctx context.Context, h *hold, traces []*trace) []Leftover {
 	left := h.left()
 	var found []Leftover
 	for _, t := range traces {
 		if t.recorded && !slices.Contains(left, keyOf(t.AttachmentKey)) {
+			continue
+		}
+		if t.running {
+			l := t.leftover()
+			l.Err = &Error{Op: "recover", ContainerID: t.ContainerID, Network: t.Network, IfName: t.IfName, Path: t.path, Err: libcni.ErrAddRunning}
+			found = append(found, l)
 			continue
 		}
 		found = append(found, m.detachTrace(ctx, "recover", t))
@@ -91,11 +99,15 @@ func (m *Manager) finish(ctx context.Context, h *hold, traces []*trace) []Leftov
 
 // detachTrace runs DEL from what is on disk.
 func (m *Manager) detachTrace(ctx context.Context, op string, t *trace) Leftover {
-	l := Leftover{AttachmentKey: t.AttachmentKey, Recorded: t.recorded, Path: t.path}
+	l := t.leftover()
 	if err := m.del(ctx, t.AttachmentKey, m.opts.Timeouts.Del); err != nil {
 		l.Err = &Error{Op: op, ContainerID: t.ContainerID, Network: t.Network, IfName: t.IfName, Path: t.path, Err: err}
 	}
 	return l
+}
+
+func (t *trace) leftover() Leftover {
+	return Leftover{AttachmentKey: t.AttachmentKey, Recorded: t.recorded, Path: t.path}
 }
 
 // errorsOf joins the errors of what could not be detached.
