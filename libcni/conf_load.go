@@ -19,6 +19,11 @@ func (e NotFoundError) Error() string {
 	return fmt.Sprintf("no net configuration with name %q in %s", e.Name, e.Dir)
 }
 
+// Format writes the text, and for %+v what to do.
+func (e NotFoundError) Format(s fmt.State, verb rune) {
+	formatFields(s, verb, e, [2]string{"to do", "correct the name, or write a file *.conflist whose \"name\" it is"})
+}
+
 // NoConfigsFoundError reports a directory without configurations. It is returned
 // as a value, as [NotFoundError] is.
 type NoConfigsFoundError struct {
@@ -28,6 +33,11 @@ type NoConfigsFoundError struct {
 // Error returns upstream's text.
 func (e NoConfigsFoundError) Error() string {
 	return fmt.Sprintf("no net configurations found in %s", e.Dir)
+}
+
+// Format writes the text, and for %+v what to do.
+func (e NoConfigsFoundError) Format(s fmt.State, verb rune) {
+	formatFields(s, verb, e, [2]string{"to do", "install a network: a file *.conflist in that directory, or name another one"})
 }
 
 // LoadNetworkConf returns the network of that name from the files of dir: the

@@ -186,6 +186,10 @@ func TestLoadNetworkConf(t *testing.T) {
 	dir := t.TempDir()
 	_, err := LoadNetworkConf(dir, "net")
 	assert.Equal(t, NoConfigsFoundError{Dir: dir}, err)
+	assert.Equal(t, err.Error()+"\n    to do: install a network: a file *.conflist in that directory, or name another one", fmt.Sprintf("%+v", err))
+	assert.Equal(t, err.Error(), fmt.Sprint(err))
+	err = NotFoundError{Dir: dir, Name: "net"}
+	assert.Equal(t, err.Error()+"\n    to do: correct the name, or write a file *.conflist whose \"name\" it is", fmt.Sprintf("%+v", err))
 	_, err = LoadNetworkConf(filepath.Join(dir, "missing"), "net")
 	assert.ErrorAs(t, err, &NoConfigsFoundError{})
 

@@ -84,9 +84,9 @@ func (t *tool) hint(err error) string {
 	case errors.As(err, &called):
 		return "Run cnitool without arguments for its usage."
 	case errors.As(err, new(libcni.NoConfigsFoundError)):
-		return "Put a network there (a file *.conflist), or name another directory in NETCONFPATH."
+		return "The directory is the one that NETCONFPATH names, by default /etc/cni/net.d."
 	case errors.As(err, new(libcni.NotFoundError)):
-		return "Run cnitool list for the networks of the directory, or name another one in NETCONFPATH."
+		return "Run cnitool list for the networks that are there; NETCONFPATH names another directory."
 	case errors.As(err, &failed):
 		return "To clean up after it: " + t.command("del", failed.args...)
 	}
