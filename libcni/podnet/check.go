@@ -31,14 +31,18 @@ func (m *Manager) Check(ctx context.Context, containerID string, networks ...str
 		errs = append(errs, fail(err))
 	}
 	named := func(k key) bool { return len(networks) == 0 || slices.Contains(networks, k.Network) }
-	for _, k := range h.left() {
+	left, err := m.leftOf(h)
+	if err != nil {
+		errs = append(errs, fail(err))
+	}
+	for _, k := range left {
 		if named(k) {
 			errs = append(errs, &Error{Op: "check", ContainerID: containerID, Network: k.Network, IfName: k.IfName, Err: ErrUnfinished})
 		}
 	}
 	checked := false
 	for _, r := range records {
-		if k := keyOf(r.AttachmentKey); !named(k) || slices.Contains(h.left(), k) {
+		if k := keyOf(r.AttachmentKey); !named(k) || slices.Contains(left, k) {
 			continue
 		}
 		checked = true
@@ -50,6 +54,16 @@ func (m *Manager) Check(ctx context.Context, containerID string, networks ...str
 		return fail(libcni.ErrNoRecord)
 	}
 	return join(errs...)
+}
+
+// leftOf returns what an earlier operation has left and is still there.
+func (m *Manager) leftOf(h *hold) ([]key, error) {
+	if len(h.left()) == 0 {
+		return nil, nil
+	}
+	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	there := keysOf(traces)
+	return slices.DeleteFunc(slices.Clone(h.left()), func(k key) bool { return !slices.Contains(there, k) }), err
 }
 
 func (m *Manager) check(ctx context.Context, r *libcni.Attachment) error {

@@ -2,6 +2,7 @@ package podnet
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 
 	"github.com/cnikit/cnikit/libcni"
@@ -12,7 +13,8 @@ import (
 // about the attachments, whether or not their plugins have succeeded. With names it
 // is for those networks alone.
 //
-// It returns the attachments concerned. One with an error may have left behind what
+// It returns the attachments concerned, and logs those that it gives up. One with an
+// error may have left behind what
 // the plugins made for it, an address, an interface, a port; nothing on disk tells of
 // it any more. For the plugins it is no valid attachment from now on, and those that
 // know GC clean up after it when [Manager.GC] runs.
@@ -41,6 +43,7 @@ func (m *Manager) Forget(ctx context.Context, containerID string, networks ...st
 			if err := m.cni.ForgetAttachment(l.AttachmentKey); err != nil {
 				errs = append(errs, &Error{Op: "forget", ContainerID: h.id, Network: l.Network, IfName: l.IfName, Err: err})
 			}
+			m.log(slog.LevelWarn, "podnet: an attachment is given up, what its plugins made may be left", l)
 		}
 		found = append(found, l)
 	}
@@ -52,12 +55,9 @@ func (m *Manager) Forget(ctx context.Context, containerID string, networks ...st
 			forget(m.detachTrace(ctx, "forget", t))
 		}
 	}
-	after, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
-	left := h.unseen(after, err)
-	for _, k := range h.left() {
-		if slices.Contains(keysOf(after), k) {
-			left = append(left, k)
-		}
+	left, err := m.leftOf(h)
+	if err != nil {
+		left = h.left()
 	}
 	h.end(detaching, left)
 	return found, about("forget", h.id, join(errs...))

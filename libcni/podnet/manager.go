@@ -78,12 +78,19 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 
 // report logs what became of a leftover that no caller is told of.
 func (m *Manager) report(l Leftover) {
-	log, level, msg := m.opts.Logger, slog.LevelInfo, "podnet: what an earlier operation has left is detached"
-	if l.Err != nil {
-		log, level, msg = log.With("error", l.Err), slog.LevelWarn, "podnet: what an earlier operation has left cannot be detached now"
+	if l.Err == nil {
+		m.log(slog.LevelInfo, "podnet: what an earlier operation has left is detached", l)
+	} else {
+		m.log(slog.LevelWarn, "podnet: what an earlier operation has left cannot be detached now", l)
 	}
-	log.Log(context.Background(), level, msg,
-		"containerID", l.ContainerID, "network", l.Network, "ifname", l.IfName, "path", l.Path, "recorded", l.Recorded)
+}
+
+func (m *Manager) log(level slog.Level, msg string, l Leftover) {
+	fields := []any{"containerID", l.ContainerID, "network", l.Network, "ifname", l.IfName, "path", l.Path, "recorded", l.Recorded}
+	if l.Err != nil {
+		fields = append(fields, "error", l.Err)
+	}
+	m.opts.Logger.Log(context.Background(), level, msg, fields...)
 }
 
 func (m *Manager) newCNI(exec invoke.Exec) *libcni.CNIConfig {

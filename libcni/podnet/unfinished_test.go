@@ -123,7 +123,7 @@ func TestOpenLogsLeftovers(t *testing.T) {
 	lines := logged.lines()
 	require.Len(t, lines, 2)
 	assert.Regexp(t, `^level=INFO msg="podnet: what an earlier operation has left is detached" containerID=con1 network=b ifname=eth1 path=`+dir+`/pending/b[+]con1[+]eth1[+]\S* recorded=false$`, lines[0])
-	assert.Regexp(t, `^level=WARN msg="podnet: what .* cannot be detached now" error\.op=recover error\.containerID=con1 .* containerID=con1 network=a ifname=eth0 path=`+dir+`/results/a-con1-eth0 recorded=true$`, lines[1])
+	assert.Regexp(t, `^level=WARN msg="podnet: what .* cannot be detached now" containerID=con1 network=a ifname=eth0 path=`+dir+`/results/a-con1-eth0 recorded=true error\.op=recover error\.containerID=con1 `, lines[1])
 	assert.Contains(t, lines[1], "DEL a is broken")
 
 	n.failing()
@@ -201,6 +201,22 @@ func TestForget(t *testing.T) {
 	left, err = n.Forget(t.Context(), "never-seen")
 	require.NoError(t, err)
 	assert.Empty(t, left)
+}
+
+// What is given up is logged at once: the process may not come to return it.
+func TestForgetLogs(t *testing.T) {
+	n := newNode(t, "a", "b")
+	require.NoError(t, n.Close())
+	logged := n.logTo()
+	n.open()
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.failing("DEL a")
+	_, err = n.Forget(t.Context(), "con1")
+	require.NoError(t, err)
+	lines := logged.lines()
+	require.Len(t, lines, 1)
+	assert.Regexp(t, `^level=WARN msg="podnet: an attachment is given up, .*" containerID=con1 network=a ifname=eth0 path=.*DEL a is broken`, lines[0])
 }
 
 func TestForgetDamagedRecord(t *testing.T) {

@@ -34,8 +34,9 @@ type world struct {
 	active   map[int]activity
 	serial   int
 	faults   []string
-	dead     bool            // the process of the manager: it runs nothing any more
-	missing  map[string]bool // plugins without an executable
+	dead     bool              // the process of the manager: it runs nothing any more
+	died     func(op any) bool // nil, or whether the process of this operation is dead
+	missing  map[string]bool   // plugins without an executable
 
 	// before, if set, is asked before each run; its error is the plugin's. After a
 	// run that changed something, after is asked.
@@ -153,7 +154,7 @@ func (w *world) do(r request) ([]byte, error) {
 func (w *world) enter(ctx context.Context, r request) (leave func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.dead {
+	if w.dead || w.died != nil && w.died(ctx.Value(opKey{})) {
 		runtime.Goexit()
 	}
 	w.runs = append(w.runs, r.String())
