@@ -85,22 +85,9 @@ func releaseAll(files []*atomicfile.File) {
 // staleAge is how old an unfinished file is at least before it is cleaned away.
 const staleAge = time.Minute
 
-// peekIntent reads an intent that may be held; nil if it is gone.
+// peekIntent reads an intent that an ADD may be at work on; nil if it is gone.
 func peekIntent(d *atomicfile.Dir, name string) (r *record, running bool, err error) {
-	f, err := d.Lock(name)
-	if errors.Is(err, atomicfile.ErrLocked) {
-		data, _, err := d.ReadTime(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, false, nil
-		}
-		if err == nil {
-			r, err = decodeRecord(data, kindPending)
-		}
-		if r != nil {
-			r.path = d.Path(name)
-		}
-		return r, true, recordError(d.Path(name), err)
-	}
+	f, running, err := d.Peek(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
@@ -109,5 +96,5 @@ func peekIntent(d *atomicfile.Dir, name string) (r *record, running bool, err er
 	}
 	defer f.Close()
 	r, err = readIntent(f)
-	return r, false, err
+	return r, running, err
 }

@@ -97,6 +97,8 @@ func (j *journals) container(ctx context.Context, id string, try bool) (*journal
 			return nil, err
 		}
 	}
+	// Also of a file that was made just now: before it was locked, somebody else may
+	// have had it, and left something.
 	data, _, err := held.file.Read()
 	held.empty = err == nil && len(data) == 0
 	if err == nil && len(data) > 0 {

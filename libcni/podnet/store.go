@@ -27,7 +27,8 @@ type store struct {
 
 	// What follows belongs to the goroutine.
 	watch   *watch
-	suspect *Config // read last time, and worse than the current one
+	suspect *Config   // read last time, and worse than the current one
+	since   time.Time // when that was read for the first time
 	rereads int
 }
 
@@ -133,13 +134,25 @@ func (s *store) run() {
 }
 
 // refresh reads the directory and publishes what it finds, unless that is worse
-// than before and was not so at the last reading: then somebody may be writing,
-// and it reports that it wants to read again.
+// than before and has not been so for a while: then somebody may be writing, and it
+// reports that it wants to read again. (Two readings that agree say nothing if one
+// follows the other at once: what the second one was told of, the first has seen.)
 func (s *store) refresh() (again bool) {
 	next := s.read()
-	if next.worse(s.current.Load()) && !next.same(s.suspect) && s.rereads < s.pace.reread {
-		s.suspect = next
+	if !next.worse(s.current.Load()) {
+		s.publish(next)
+		return false
+	}
+	now := time.Now()
+	if !next.same(s.suspect) {
+		if s.rereads == s.pace.reread {
+			s.publish(next)
+			return false
+		}
+		s.suspect, s.since = next, now
 		s.rereads++
+	}
+	if now.Sub(s.since) < s.pace.settle {
 		return true
 	}
 	s.publish(next)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -191,4 +192,24 @@ func TestWatchBlind(t *testing.T) {
 	t.Cleanup(f.close)
 	write(t, conflist("a", "one"), dir, "10-a.conflist")
 	f.until("a/one")
+}
+
+// An event may come late, about what has been read already: two readings of it are no
+// sign that nobody is writing.
+func TestLateEventIsNoSignOfRest(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "net.d")
+	file := write(t, conflist("a", "one"), dir, "10-a.conflist")
+	s := &store{dir: dir, find: func(string) error { return nil }, warn: func(string, error) {}, pace: hastyPace}
+	s.current.Store(s.read())
+	write(t, "{", file)
+	synctest.Test(t, func(t *testing.T) {
+		require.True(t, s.refresh(), "bad: somebody may be writing")
+		time.Sleep(s.pace.settle / 2)
+		require.True(t, s.refresh(), "still")
+		assert.Empty(t, s.current.Load().Bad)
+		time.Sleep(s.pace.settle / 2)
+		require.False(t, s.refresh(), "for a while: nobody is")
+		assert.Len(t, s.current.Load().Bad, 1)
+	})
 }

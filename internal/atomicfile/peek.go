@@ -1,0 +1,47 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+)
+
+// Peek opens a file to read it and reports whether who made it with [Dir.Temp], or
+// somebody it was lent to, still holds it. Others who peek at it, or have it from
+// [Dir.Lock], do not count: as long as one of these can have the lock, the owner has
+// let go.
+//
+// The two kinds of lock tell who is there: an owner's is shared, theirs is not. (Who
+// peeks has a shared one for a moment as well, so it is asked more than once.) Where
+// there are no locks, a young file is held.
+func (d *Dir) Peek(name string) (f *File, held bool, err error) {
+	if err := d.before("open", name); err != nil {
+		return nil, false, err
+	}
+	h, err := d.root.open(name, true)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h, err = d.root.open(name, false)
+	}
+	if err != nil {
+		return nil, false, d.wrap("open", name, err)
+	}
+	f = d.file(name, h)
+	for range 3 {
+		err := f.lockOld()
+		switch {
+		case err == nil:
+			f.locked = false
+			return f, false, f.h.unlock()
+		case !errors.Is(err, ErrLocked):
+			_ = f.h.close()
+			return nil, false, err
+		}
+		switch err := f.h.lock(shared); {
+		case errors.Is(err, ErrLocked):
+			return f, false, nil
+		case err != nil: // no locks here
+			return f, true, nil
+		}
+		_ = f.h.unlock()
+	}
+	return f, true, nil
+}

@@ -1,0 +1,61 @@
+package atomicfile
+
+import (
+	"io/fs"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPeek(t *testing.T) {
+	d := open(t, nil)
+	_, _, err := d.Peek("none")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	held := func() bool {
+		t.Helper()
+		f, held, err := d.Peek("file")
+		require.NoError(t, err)
+		data, _, err := f.Read()
+		require.NoError(t, err)
+		assert.Equal(t, "content", string(data))
+		require.NoError(t, f.Close())
+		return held
+	}
+	made, err := d.Temp()
+	require.NoError(t, err)
+	require.NoError(t, made.Write([]byte("content")))
+	require.NoError(t, made.Rename("file"))
+	assert.True(t, held(), "by who made it")
+	require.NoError(t, made.Release())
+	assert.False(t, held())
+	locked, err := d.Lock("file")
+	require.NoError(t, err, "who peeked has let go")
+	if lendable { // else this is all that can be told
+		assert.False(t, held(), "by nobody but one who looks at it")
+	}
+	require.NoError(t, locked.Close())
+}
+
+// Those that look at a file at the same moment do not take each other for its owner.
+func TestPeekBesideOthers(t *testing.T) {
+	if !lendable {
+		t.Skip("no shared locks that say so")
+	}
+	d := open(t, nil)
+	require.NoError(t, put(d, "file", "content"))
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for range 3000 {
+				f, held, err := d.Peek("file")
+				if assert.NoError(t, err) {
+					assert.False(t, held)
+					assert.NoError(t, f.Close())
+				}
+			}
+		})
+	}
+	all.Wait()
+}
