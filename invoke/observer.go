@@ -10,7 +10,7 @@ import (
 // function is not called, a nil Observer costs nothing.
 //
 // For one run they are called one after the other, and the run waits for them; by the
-// goroutine that runs the plugin, but for StderrLine, which another one calls. When
+// goroutine that runs the plugin, but for StderrLine, which another one may call. When
 // plugins run at the same time, several are called at once. They must not
 // change the call they are given nor its slices, which hold what may be secret:
 // Stdin the plugin's configuration, Environ the variable CNI_ARGS.

@@ -1,24 +1,24 @@
-//go:build !linux
+//go:build unix && !linux
 
 package invoke
 
-import "os"
+import (
+	"os"
+	"syscall"
+)
 
-// newPipe makes the pipe to or from a plugin.
-func newPipe(bool) (p pipe, err error) {
-	p.read, p.write, err = os.Pipe()
-	return p, err
-}
-
-// wait waits for the process and reaps it. A signal to its group may come after
-// that: the number is free then only if the group is empty, and systems do not give
-// a number out again at once.
-func (p *process) wait() {
-	p.waitErr = p.cmd.Wait()
-	if p.state.CompareAndSwap(running, ended) {
-		close(p.dead)
+// newPipe returns the two ends of a pipe that no plugin inherits.
+func newPipe() (r, w int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	var fds [2]int
+	if err := syscall.Pipe(fds[:]); err != nil {
+		return -1, -1, os.NewSyscallError("pipe", err)
 	}
+	syscall.CloseOnExec(fds[0])
+	syscall.CloseOnExec(fds[1])
+	return fds[0], fds[1], nil
 }
 
-// reap has nothing left to do.
-func (p *process) reap() {}
+// watchEnd makes the end of the process something that is polled.
+func (p *process) watchEnd() error { return p.waitAside() }

@@ -4,7 +4,6 @@ package invoke
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -12,19 +11,24 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
+
+func shell(script string) (*process, *run) {
+	r := &run{path: "/bin/sh", stdout: bounded{max: 100}}
+	return &process{
+		cmd:   &exec.Cmd{Path: r.path, Args: []string{"sh", "-c", script}},
+		group: true,
+		grace: time.Millisecond,
+	}, r
+}
 
 // A process that is stuck in the kernel does not end when it is killed. Here the
 // signals are what goes missing.
 func TestProcessStuckInTheKernelIsLeftToTheBackground(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &run{path: "/bin/sh", stdout: bounded{max: 100}}
-	p := &process{
-		cmd:   &exec.Cmd{Path: r.path, Args: []string{"sh", "-c", "echo half; exec sleep 300"}},
-		group: true,
-		grace: time.Millisecond,
-	}
-	require.NoError(t, p.start(r, nil))
+	p, r := shell("echo half; exec sleep 300")
+	require.NoError(t, p.start(ctx, r, nil))
 	kill := p.kill
 	p.terminate, p.kill = func() {}, func() {}
 	cancel()
@@ -37,11 +41,50 @@ func TestProcessStuckInTheKernelIsLeftToTheBackground(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.ErrorContains(t, err, "context canceled (it has been killed but has not ended)")
 	assert.Equal(t, -1, err.ExitCode)
-	_, closed := p.stdout.file.Stat()
-	assert.ErrorIs(t, closed, os.ErrClosed)
+	for _, polled := range p.polled {
+		assert.EqualValues(t, -1, polled.Fd)
+	}
 
 	kill()
 	for start := time.Now(); syscall.Kill(p.cmd.Process.Pid, 0) == nil; time.Sleep(time.Millisecond) {
 		require.Less(t, time.Since(start), 20*time.Second, "it is waited for in the background")
+	}
+}
+
+// Where the system has no descriptor for a process a goroutine waits for it.
+func TestProcessWithoutDescriptor(t *testing.T) {
+	tests := []struct {
+		name, script, out, err string
+	}{
+		{"succeeds", "echo 1", "1\n", ""},
+		{"fails", "echo 1; exit 3", "1\n", "exit status 3"},
+		{"closes its outputs and goes on", "echo 1; exec >&- 2>&-; sleep 0.1; exit 3", "1\n", "exit status 3"},
+		{"leaves another behind", "sleep 300 & echo 1", "1\n", ""},
+		{"is stopped", "echo ready >&2; exec sleep 300", "", "signal: terminated"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			p, r := shell(tt.script)
+			p.grace = time.Minute
+			r.stderr.line = func(string) { cancel() }
+			require.NoError(t, p.start(ctx, r, nil))
+			if p.waited == nil {
+				require.NoError(t, unix.Close(int(p.polled[pollDeath].Fd)))
+				require.NoError(t, p.waitAside())
+			}
+			p.supervise(ctx, r)
+			defer p.kill()
+			assert.False(t, r.left)
+			assert.Equal(t, tt.out, string(r.stdout.data))
+			if tt.err == "" {
+				assert.NoError(t, r.waitErr)
+			} else {
+				assert.EqualError(t, r.waitErr, tt.err)
+			}
+			assert.Equal(t, ctx.Err(), r.stopped)
+		})
 	}
 }

@@ -38,8 +38,9 @@ const (
 // context has: see there.
 type RawExec struct {
 	// Stderr gets what plugins write to standard error, in whole lines, while they
-	// run and whether they succeed or fail. It should not block: the call waits.
-	// nil discards it; a failed plugin's error has its last part in any case.
+	// run and whether they succeed or fail. It should not block: the call waits, and
+	// stops no plugin meanwhile. nil discards it; a failed plugin's error has its last
+	// part in any case.
 	Stderr io.Writer
 
 	// Grace is the time between SIGTERM and SIGKILL for a plugin whose context has
@@ -142,7 +143,7 @@ func (e *RawExec) once(ctx context.Context, r *run, stdin []byte) {
 	if p.grace == 0 {
 		p.grace = defaultGrace
 	}
-	if r.startErr = p.start(r, stdin); r.startErr == nil {
+	if r.startErr = p.start(ctx, r, stdin); r.startErr == nil {
 		p.supervise(ctx, r)
 	}
 }

@@ -20,9 +20,13 @@ type Measurement struct {
 // maxOps bounds a slice of operations that have to be prepared.
 const maxOps = 2000
 
+// processOps is how many processes stand for one slice of operations.
+const processOps = 50
+
 // Measure checks that both libraries come to the same outcome and then lets them
 // take turns: a slice of operations each, rounds times. What else runs on the
 // machine hits neighbours alike, so the ratio is the median of the neighbours'.
+// Processes it hits hardest: there a turn is one of them.
 func (b *Bench) Measure(r *Row, rounds int, slice time.Duration) (*Measurement, error) {
 	pair, err := b.pair(r)
 	if err != nil {
@@ -36,6 +40,9 @@ func (b *Bench) Measure(r *Row, rounds int, slice time.Duration) (*Measurement, 
 		if n[i], err = o.calibrate(slice); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", r.Name, libraries[i], err)
 		}
+	}
+	if pair[0].process() {
+		rounds *= processOps
 	}
 	m := &Measurement{}
 	var times [2][]time.Duration
@@ -57,6 +64,9 @@ func (b *Bench) Measure(r *Row, rounds int, slice time.Duration) (*Measurement, 
 	return m, nil
 }
 
+// process tells an operation that is one process from all others.
+func (o *op) process() bool { return o.wall && o.each == 0 }
+
 type cost struct {
 	time          time.Duration
 	allocs, bytes float64
@@ -69,7 +79,9 @@ func (o *op) slice(n int) (cost, error) {
 			return cost{}, err
 		}
 	}
-	goruntime.GC() // what others left is not this slice's
+	if !o.process() {
+		goruntime.GC() // what others left is not this slice's
+	}
 	var before, after goruntime.MemStats
 	goruntime.ReadMemStats(&before)
 	clock := threadTime
@@ -96,7 +108,7 @@ func (o *op) slice(n int) (cost, error) {
 
 // calibrate returns how many operations fill a slice.
 func (o *op) calibrate(slice time.Duration) (int, error) {
-	if o.once {
+	if o.once || o.process() {
 		return 1, nil
 	}
 	for n := 1; ; n *= 4 {
