@@ -156,7 +156,10 @@ func TestBackgroundProcessHoldsNothing(t *testing.T) {
 			w := newOrphanWorld(t, t.TempDir(), fmt.Sprintf(`(trap '' HUP; exec >/dev/null 2>&1; : > begun; %s) &
 				while [ ! -e begun ]; do sleep 0.01; done
 				echo '{"cniVersion":"1.0.0"}'; exit %d`, slowly, exit), Options{})
-			t.Cleanup(w.goOn)
+			t.Cleanup(func() {
+				w.goOn()
+				assert.Eventually(t, func() bool { return w.there("state/c1-2") }, time.Minute, time.Millisecond, "its end")
+			})
 			_, err := w.AddNetworkList(t.Context(), w.list, w.rt)
 			assert.Equal(t, exit != 0, err != nil)
 			pending, err := w.Pending(AttachmentKey{})
