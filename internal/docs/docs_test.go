@@ -32,12 +32,26 @@ func read(t *testing.T, name string) string {
 	return strings.ReplaceAll(string(data), "\r\n", "\n")
 }
 
-// TestReadmeProgram compares the program in README.md with the file that is
+// TestReadmeProgram compares the programs in README.md with the files that are
 // compiled and vetted with everything else.
 func TestReadmeProgram(t *testing.T) {
-	source := read(t, "examples/attach/main.go")
-	program := source[strings.Index(source, "package main"):]
-	assert.Contains(t, read(t, "README.md"), "```go\n"+program+"```\n")
+	for _, name := range []string{"attach", "networks"} {
+		source := read(t, "examples/"+name+"/main.go")
+		program := source[strings.Index(source, "package main"):]
+		assert.Contains(t, read(t, "README.md"), "```go\n"+program+"```\n", name)
+	}
+}
+
+// TestPackageProgram does the same for the program in podnet's documentation.
+func TestPackageProgram(t *testing.T) {
+	source := read(t, "examples/networks/main.go")
+	_, body, found := strings.Cut(source, "func main() {\n")
+	require.True(t, found)
+	var comment strings.Builder
+	for line := range strings.Lines(strings.TrimSuffix(body, "}\n")) {
+		comment.WriteString("//" + line)
+	}
+	assert.Contains(t, read(t, "libcni/podnet/doc.go"), comment.String())
 }
 
 // TestDocumentedPathsExist looks for every file and directory of this project

@@ -1,12 +1,27 @@
 // Package podnet attaches containers to several networks, as a container runtime
 // does: the part that every runtime wrote again on top of libcni.
 //
-//	manager, err := podnet.Open(ctx, podnet.Options{ConfDir: "/etc/cni/net.d"})
-//	...
+//	ctx := context.Background()
+//	manager, err := podnet.Open(ctx, podnet.Options{}) // of /etc/cni/net.d and /opt/cni/bin
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	defer manager.Close()
-//	attachments, err := manager.Attach(ctx, podnet.Pod{ID: id, NetNS: "/run/netns/" + id})
-//	...
-//	err = manager.Detach(ctx, id)
+//
+//	web := types.Capabilities{PortMappings: []types.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}}}
+//	attachments, err := manager.Attach(ctx, podnet.Pod{
+//		ID: "web-1", NetNS: "/run/netns/web-1",
+//		Networks: []podnet.Network{{Name: "frontend", IfName: "eth0", Capabilities: web}, {Name: "backend", IfName: "back0"}},
+//	})
+//	if err != nil { // and then it is attached to none of them
+//		log.Fatalf("%+v", err)
+//	}
+//	for _, a := range attachments {
+//		fmt.Println(a.Network, a.IfName, a.IPs(types.IPv4First))
+//	}
+//	if err := manager.Detach(ctx, "web-1"); err != nil { // also in another process
+//		log.Fatalf("%+v", err)
+//	}
 //
 // # Configuration
 //

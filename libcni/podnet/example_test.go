@@ -13,8 +13,9 @@ import (
 	"github.com/cnikit/cnikit/types"
 )
 
-// A custom orchestrator. The Exec and the directories are the example's: without
-// them the manager uses /etc/cni/net.d and the programs in /opt/cni/bin.
+// A container on two networks, one of which maps a port of the host to it. The Exec and
+// the directories are the example's: without them the manager uses /etc/cni/net.d and
+// the programs in /opt/cni/bin.
 func Example() {
 	dir := exampleNetworks()
 	defer os.RemoveAll(dir)
@@ -29,22 +30,23 @@ func Example() {
 	}
 	defer manager.Close()
 
+	web := types.Capabilities{PortMappings: []types.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}}}
 	attachments, err := manager.Attach(ctx, podnet.Pod{
-		ID: "con2", NetNS: "/run/netns/con2", Name: "con2", Namespace: "shop",
-		Networks: []podnet.Network{{Name: "backend"}, {Name: "frontend"}},
+		ID: "web-1", NetNS: "/run/netns/web-1",
+		Networks: []podnet.Network{{Name: "frontend", IfName: "eth0", Capabilities: web}, {Name: "backend", IfName: "back0"}},
 	})
-	if err != nil {
-		log.Fatal(err)
+	if err != nil { // and then it is attached to none of them
+		log.Fatalf("%+v", err)
 	}
 	for _, a := range attachments {
-		fmt.Println(a.Network, a.IfName, a.Primary(types.IPv4First))
+		fmt.Println(a.Network, a.IfName, a.IPs(types.IPv4First))
 	}
-	if err := manager.Detach(ctx, "con2"); err != nil {
-		log.Fatal(err)
+	if err := manager.Detach(ctx, "web-1"); err != nil { // also in another process
+		log.Fatalf("%+v", err)
 	}
 	// Output:
-	// backend eth0 [10.10.0.1]
-	// frontend eth1 [10.20.0.1]
+	// frontend eth0 [10.20.0.1]
+	// backend back0 [10.10.0.1]
 }
 
 // exampleNetworks makes a directory with the configurations of two networks.
@@ -56,7 +58,7 @@ func exampleNetworks() string {
 	for name, subnet := range map[string]string{"backend": "10.10.0.0/24", "frontend": "10.20.0.0/24"} {
 		state := filepath.Join(dir, "state", name)
 		conf := fmt.Sprintf(`{"cniVersion":"1.1.0","name":%q,"plugins":[
-			{"type":"link","stateDir":%q},
+			{"type":"link","stateDir":%q,"capabilities":{"portMappings":true}},
 			{"type":"address","stateDir":%[2]q,"subnet":%[3]q}]}`, name, state, subnet)
 		file := filepath.Join(dir, "net.d", name+".conflist")
 		for _, d := range []string{state, filepath.Dir(file)} {
