@@ -1,12 +1,14 @@
 package invoke
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
+	types100 "github.com/containernetworking/cni/pkg/types/100"
 )
 
 const resultOfPlugins = `{
@@ -55,6 +57,7 @@ func FuzzDecodeResult(f *testing.F) {
 		`{"cniVersion":"1.1.0","interfaces":[{"name":"\u0065th0","mac":"\ud800","\u006dtu":1}]}`,
 		`{"cniVersion":"1.1.0","interfaces":[null],"ips":null,"routes":[{"dst":null,"table":null}]}`,
 		`{"cniVersion":"1.1.0","interfaces":{"a":1},"ips":[1],"routes":["x"],"dns":[]}`,
+		`{"cniVersion":"1.1.0","ips":[` + strings.Repeat(`{"interface":5,"address":"fd00::5/64","gateway":"fd00::1"},`, 40) + `{"address":"10.0.0.2/0"}]}`,
 		`{"cniVersion":"1.1.0","cniVersion":"1.0.0"}`, `{"cniVersion":"1.1"}`, `{"CNIVersion":"1.1.0"}`,
 		`{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.0.0.2/24"}]}`,
 		`{"cniVersion":"1.1.0","routes":[{"dst":"0.0.0.0/0","mtu":1e3},{"dst":"0.0.0.0/0","table":9223372036854775808}]}`,
@@ -74,6 +77,27 @@ func FuzzDecodeResult(f *testing.F) {
 	})
 }
 
+// Results share memory; what a caller does to one value shows in no other.
+func TestDecodedValuesAreTheirOwn(t *testing.T) {
+	decoded, err := DecodeResult([]byte(resultOfPlugins))
+	require.NoError(t, err)
+	r := decoded.(*types100.Result)
+	_ = append(r.IPs[0].Address.IP, 1, 2, 3, 4)
+	_ = append(r.IPs[0].Address.Mask, 1, 2, 3, 4)
+	_ = append(r.IPs[0].Gateway, 1, 2, 3, 4)
+	_ = append(r.IPs[1].Address.IP, 1, 2, 3, 4)
+	*r.IPs[0].Interface = 7
+	r.Interfaces[0].Name = "other"
+
+	fresh, err := decodeAny([]byte(resultOfPlugins))
+	require.NoError(t, err)
+	want := fresh.(*types100.Result)
+	seven := 7
+	want.IPs[0].Interface = &seven
+	want.Interfaces[0].Name = "other"
+	assert.Equal(t, want, r)
+}
+
 func BenchmarkDecodeResult(b *testing.B) {
 	for _, v := range []struct{ name, result string }{
 		{"as plugins write it", resultOfPlugins},
@@ -81,8 +105,9 @@ func BenchmarkDecodeResult(b *testing.B) {
 	} {
 		b.Run(v.name, func(b *testing.B) {
 			b.ReportAllocs()
+			result := []byte(v.result)
 			for b.Loop() {
-				if _, err := DecodeResult([]byte(v.result)); err != nil {
+				if _, err := DecodeResult(result); err != nil {
 					b.Fatal(err)
 				}
 			}
