@@ -1,6 +1,7 @@
 package libcni
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,6 +52,30 @@ func (s *store) openDir(path string) (*atomicfile.Dir, error) {
 	return d, recordError(path, err)
 }
 
+// at is openDir for a file or two. The directory is not opened, which would be two
+// of the six calls of the system that reading a record makes. That there is none is,
+// as a rule, told by the operation.
+func (s *store) at(path string) (*atomicfile.Dir, error) {
+	d, err := atomicfile.At(path, s.fault)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return d, recordError(path, err)
+}
+
+// blame returns what is wrong with the directory, if it is that, in place of an
+// error about a file that was to be there.
+func (s *store) blame(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	d, dirErr := s.openDir(path)
+	if d != nil {
+		_ = d.Close()
+	}
+	return cmp.Or(dirErr, err)
+}
+
 func recordError(path string, err error) error {
 	if err == nil {
 		return nil
@@ -61,11 +86,16 @@ func recordError(path string, err error) error {
 // read returns the record of an attachment; nil if there is none, which is only
 // so if the file does not exist. Anything else is a *RecordError.
 func (s *store) read(k key) (*record, error) {
-	d, err := s.openDir(s.resultsPath())
+	d, err := s.at(s.resultsPath())
 	if d == nil {
 		return nil, err
 	}
 	defer d.Close()
+	r, err := readOf(d, k)
+	return r, s.blame(s.resultsPath(), err)
+}
+
+func readOf(d *atomicfile.Dir, k key) (*record, error) {
 	r, err := readRecord(d, k.file())
 	if r != nil && (r.bare || r.key == k) {
 		r.key = k
@@ -130,19 +160,31 @@ func (s *store) remove(k key) error {
 }
 
 func (s *store) removeRecord(k key) error {
-	d, err := s.openDir(s.resultsPath())
+	d, err := s.at(s.resultsPath())
 	if d == nil {
 		return err
 	}
 	defer d.Close()
+	return s.blame(s.resultsPath(), removeOf(d, k))
+}
+
+func removeOf(d *atomicfile.Dir, k key) error {
+	first := k.file()
 	if !k.shared() {
-		return recordError(d.Path(k.file()), d.Remove(k.file()))
+		return removeName(d, first)
 	}
-	err = recordError(d.Path(k.secondFile()), d.Remove(k.secondFile()))
-	if r, _ := readRecord(d, k.file()); r != nil && !r.bare && r.key != k && r.owns(k.file()) {
+	err := removeName(d, k.secondFile())
+	if r, _ := readRecord(d, first); r != nil && !r.bare && r.key != k && r.owns(first) {
 		return err
 	}
-	return join(err, recordError(d.Path(k.file()), d.Remove(k.file())))
+	return join(err, removeName(d, first))
+}
+
+func removeName(d *atomicfile.Dir, name string) error {
+	if err := d.Remove(name); err != nil {
+		return recordError(d.Path(name), err)
+	}
+	return nil
 }
 
 // begin states that an attachment is about to be made. When it returns, the

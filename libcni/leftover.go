@@ -21,8 +21,9 @@ type leftover struct {
 // or somebody who cleans up.
 func lockIntents(d *atomicfile.Dir, names []string, k key) (files []*atomicfile.File, held []string, err error) {
 	var errs []error
+	prefix := k.pendingPrefix()
 	for _, name := range names {
-		if !strings.HasPrefix(name, k.pendingPrefix()) {
+		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
 		switch f, err := d.Lock(name); {

@@ -47,8 +47,14 @@ func (in *intent) open() error {
 	if err := in.file.Write(in.data); err != nil {
 		return recordError(in.file.Path(), err)
 	}
-	name := fmt.Sprintf("%s%0*x", in.key.pendingPrefix(), pendingRandom, rand.Uint64())
-	return recordError(in.pending.Path(name), in.file.Rename(name))
+	return rename(in.file, in.pending, in.key.pendingName(rand.Uint64()))
+}
+
+func rename(f *atomicfile.File, d *atomicfile.Dir, name string) error {
+	if err := f.Rename(name); err != nil {
+		return recordError(d.Path(name), err)
+	}
+	return nil
 }
 
 // openRecord makes the file for the record.
@@ -107,12 +113,12 @@ func (in *intent) publish() error {
 		}
 	}
 	if !in.key.shared() {
-		return recordError(in.results.Path(in.key.file()), in.record.Rename(in.key.file()))
+		return rename(in.record, in.results, in.key.file())
 	}
 	for {
 		name, free := in.name()
 		if !free {
-			return recordError(in.results.Path(name), in.record.Rename(name))
+			return rename(in.record, in.results, name)
 		}
 		// Two attachments with the same first name may be made at this moment.
 		if err := in.record.RenameNew(name); !errors.Is(err, fs.ErrExist) {

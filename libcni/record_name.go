@@ -2,6 +2,7 @@ package libcni
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func (k key) owns(name string) bool {
 
 // storable refuses what cannot be a file name, before anything is done.
 func (k key) storable() error {
-	if n := len(k.file()); n > maxName {
+	if n := len(k.network) + len(k.container) + len(k.ifname) + len("--"); n > maxName {
 		return fmt.Errorf("network name, container ID and interface name are too long together: %d bytes, a file name has at most %d", n, maxName)
 	}
 	if runtime.GOOS == "windows" && (strings.ContainsAny(k.ifname, `<>"|?*\`) || strings.HasSuffix(k.ifname, ".")) {
@@ -84,6 +85,13 @@ func (k key) pendingPrefix() string {
 		return "#" + k.hash() + "+"
 	}
 	return prefix
+}
+
+// pendingName returns the name of one of them.
+func (k key) pendingName(random uint64) string {
+	name := make([]byte, 0, maxName)
+	name = append(name, k.pendingPrefix()...)
+	return string(hex.AppendEncode(name, binary.BigEndian.AppendUint64(nil, random)))
 }
 
 // pendingRandom is the length of the part that differs between two intents of

@@ -64,19 +64,23 @@ type intents struct {
 
 // intents looks for the intents of an attachment and locks none.
 func (s *store) intents(k key) (all intents) {
-	names, err := atomicfile.Names(s.pendingPath(), s.fault)
+	d, err := s.at(s.pendingPath())
+	if d == nil {
+		return intents{err: err}
+	}
+	names, err := d.Names()
 	if errors.Is(err, fs.ErrNotExist) {
+		_ = d.Close()
 		return all
 	}
 	all.err = recordError(s.pendingPath(), err)
 	prefix := k.pendingPrefix()
-	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
-	if len(names) == 0 {
+	all.names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
+	if len(all.names) == 0 {
+		_ = d.Close()
 		return all
 	}
-	all.names = names
-	all.dir, err = s.openDir(s.pendingPath())
-	all.err = join(all.err, err)
+	all.dir = d
 	return all
 }
 

@@ -68,6 +68,18 @@ func Open(path string, fault Fault) (*Dir, error) {
 	return d, nil
 }
 
+// At is [Open] for somebody who wants one thing only: each method looks for the
+// directory again, and may find none. That takes two calls of the system less, and
+// names are listed 1.4 times as fast (BenchmarkNames). On Windows it is Open.
+func At(path string, fault Fault) (*Dir, error) {
+	d := &Dir{path: filepath.Clean(path), fault: fault}
+	var err error
+	if d.root, err = unopened(d.path); err != nil {
+		return nil, d.wrap("open", "", err)
+	}
+	return d, nil
+}
+
 // Create is Open for a directory that may have to be made, with its parents, for
 // the owner only.
 func Create(path string, fault Fault) (*Dir, error) {
@@ -181,27 +193,6 @@ func (d *Dir) List() (names, unfinished []string, err error) {
 	if err != nil {
 		return nil, nil, d.wrap("open", "", err)
 	}
-	return d.listed(f)
-}
-
-// Names is [Dir.Names] of the directory at path, for somebody who mostly finds
-// nothing there and then need not have opened it: 1.6 times as fast
-// (BenchmarkNames).
-func Names(path string, fault Fault) ([]string, error) {
-	d := &Dir{path: filepath.Clean(path), fault: fault}
-	if err := d.before("list", ""); err != nil {
-		return nil, err
-	}
-	f, err := list(path)
-	if err != nil {
-		return nil, d.wrap("open", "", err)
-	}
-	names, _, err := d.listed(f)
-	return names, err
-}
-
-// listed reads a directory and closes it.
-func (d *Dir) listed(f *os.File) (names, unfinished []string, err error) {
 	defer f.Close()
 	all, err := f.Readdirnames(-1)
 	if err != nil {

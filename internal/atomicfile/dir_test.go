@@ -240,43 +240,66 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-func TestNamesWithoutDir(t *testing.T) {
+// A directory that is not opened is as good as one that is.
+func TestAt(t *testing.T) {
 	path := t.TempDir()
-	d, err := Open(path, nil)
+	d, err := At(path, nil)
 	require.NoError(t, err)
-	defer d.Close()
 	require.NoError(t, put(d, "file", "x"))
 	unfinished, err := d.Temp()
 	require.NoError(t, err)
 	defer unfinished.Remove()
-	names, err := Names(path, nil)
+	names, err := d.Names()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"file"}, names)
+	data, err := d.Read("file")
+	require.NoError(t, err)
+	assert.Equal(t, "x", string(data))
+	locked, err := d.Lock("file")
+	require.NoError(t, err)
+	require.NoError(t, locked.Close())
+	assert.True(t, d.Regular("file"))
+	f, err := d.Temp()
+	require.NoError(t, err)
+	assert.ErrorIs(t, f.RenameNew("file"), fs.ErrExist)
+	require.NoError(t, f.RenameNew("other"))
+	require.NoError(t, f.Remove())
+	require.NoError(t, d.Remove("file"))
+	assert.NoFileExists(t, filepath.Join(path, "file"))
+	assert.NoError(t, d.Close())
+}
 
-	_, err = Names(filepath.Join(path, "gone"), nil)
-	assert.ErrorIs(t, err, fs.ErrNotExist)
+func TestAtWhereThereIsNoDirectory(t *testing.T) {
+	path := t.TempDir()
+	names := func(path string, fault Fault) error {
+		d, err := At(path, fault)
+		if err == nil {
+			_, err = d.Names()
+		}
+		return err
+	}
+	assert.ErrorIs(t, names(filepath.Join(path, "gone"), nil), fs.ErrNotExist)
+	file := filepath.Join(path, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	var p *fs.PathError
-	_, err = Names(filepath.Join(path, "file"), nil)
-	require.ErrorAs(t, err, &p)
-	assert.Equal(t, filepath.Join(path, "file"), p.Path)
-	_, err = Names(path, func(op, _ string) error { return errors.New(op) })
-	assert.ErrorContains(t, err, "list")
+	require.ErrorAs(t, names(file, nil), &p)
+	assert.Equal(t, file, p.Path)
+	assert.ErrorContains(t, names(path, func(op, _ string) error { return errors.New(op) }), "list")
 }
 
 func BenchmarkNames(b *testing.B) {
 	path := b.TempDir()
-	b.Run("alone", func(b *testing.B) {
-		for b.Loop() {
-			_, err := Names(path, nil)
-			require.NoError(b, err)
-		}
-	})
-	b.Run("of a Dir", func(b *testing.B) {
-		for b.Loop() {
-			d, err := Open(path, nil)
-			require.NoError(b, err)
-			_, err = d.Names()
-			require.NoError(b, errors.Join(err, d.Close()))
-		}
-	})
+	for _, c := range []struct {
+		name string
+		open func(string, Fault) (*Dir, error)
+	}{{"at", At}, {"opened", Open}} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				d, err := c.open(path, nil)
+				require.NoError(b, err)
+				_, err = d.Names()
+				require.NoError(b, errors.Join(err, d.Close()))
+			}
+		})
+	}
 }

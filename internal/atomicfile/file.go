@@ -37,7 +37,7 @@ func (d *Dir) Temp() (*File, error) {
 	for {
 		// Two processes must not agree on a name, but nobody has to be kept
 		// from guessing it: the file is made by whoever comes first.
-		name := tempPrefix + strconv.FormatUint(rand.Uint64(), 16)
+		name := string(strconv.AppendUint(append(make([]byte, 0, 32), tempPrefix...), rand.Uint64(), 16))
 		h, err := d.root.create(name)
 		if errors.Is(err, fs.ErrExist) {
 			continue

@@ -17,7 +17,10 @@ import (
 // which all names here are, but follows no link at all. Each of its calls is one of
 // the system. With os.Root and os.File an ADD made 24 instead of 18, and a file
 // that is written cost 15 allocations instead of 7 (BenchmarkWrite).
-type root struct{ fd int }
+type root struct {
+	fd   int
+	path string // where the directory is not opened
+}
 
 // handle is an open file.
 type handle struct{ fd int }
@@ -26,7 +29,12 @@ const noFollow = unix.O_CLOEXEC | unix.O_NOFOLLOW
 
 func openRoot(path string) (root, error) {
 	fd, err := openat(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
-	return root{fd}, err
+	return root{fd: fd}, err
+}
+
+// unopened returns the directory at path without opening it.
+func unopened(path string) (root, error) {
+	return root{fd: unix.AT_FDCWD, path: path}, nil
 }
 
 func openat(dir int, name string, flags int) (fd int, err error) {
@@ -56,7 +64,12 @@ func (d *Dir) closeWhenLost() { runtime.SetFinalizer(d, func(d *Dir) { _ = d.roo
 
 func (f *File) closeWhenLost() { runtime.SetFinalizer(f, func(f *File) { _ = f.h.close() }) }
 
-func (r *root) close() error { return closeOnce(&r.fd) }
+func (r *root) close() error {
+	if r.path != "" {
+		return nil
+	}
+	return closeOnce(&r.fd)
+}
 
 func (h *handle) close() error { return closeOnce(&h.fd) }
 
@@ -69,12 +82,20 @@ func closeOnce(fd *int) error {
 	return unix.Close(closing) // also when it was interrupted
 }
 
-// element returns an error for a name that is not one element of a path.
-func element(name string) error {
+// at returns a file's name as the system is told it, next to r.fd. It is an error
+// if the name is not one element of a path.
+func (r *root) at(name string) (string, error) {
 	if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {
-		return errors.New("path escapes from directory")
+		return "", errors.New("path escapes from directory")
 	}
-	return nil
+	return r.below(name), nil
+}
+
+func (r *root) below(name string) string {
+	if r.path == "" {
+		return name
+	}
+	return r.path + "/" + name
 }
 
 func (r *root) create(name string) (handle, error) {
@@ -91,7 +112,8 @@ func (r *root) open(name string, writable bool) (handle, error) {
 
 func (r *root) openFile(name string, flags int) (handle, error) {
 	defer runtime.KeepAlive(r)
-	if err := element(name); err != nil {
+	name, err := r.at(name)
+	if err != nil {
 		return handle{-1}, err
 	}
 	fd, err := openat(r.fd, name, flags)
@@ -100,23 +122,16 @@ func (r *root) openFile(name string, flags int) (handle, error) {
 
 func (r *root) list() (*os.File, error) {
 	defer runtime.KeepAlive(r)
-	return openList(r.fd, ".")
-}
-
-func openList(dir int, path string) (*os.File, error) {
-	fd, err := openat(dir, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
+	fd, err := openat(r.fd, r.below("."), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), path), nil // which, unlike os.Open, does not try to poll it
+	return os.NewFile(uintptr(fd), "."), nil // which, unlike os.Open, does not try to poll it
 }
-
-// list is the function of that name of the directory at path.
-func list(path string) (*os.File, error) { return openList(unix.AT_FDCWD, path) }
 
 func (r *root) lstat(name string) (info fileInfo, err error) {
 	defer runtime.KeepAlive(r)
-	if err := element(name); err != nil {
+	if name, err = r.at(name); err != nil {
 		return info, err
 	}
 	err = again(func() error { return unix.Fstatat(r.fd, name, &info.stat, unix.AT_SYMLINK_NOFOLLOW) })
@@ -126,10 +141,11 @@ func (r *root) lstat(name string) (info fileInfo, err error) {
 // remove removes a file or an empty directory.
 func (r *root) remove(name string) error {
 	defer runtime.KeepAlive(r)
-	if err := element(name); err != nil {
+	name, err := r.at(name)
+	if err != nil {
 		return err
 	}
-	err := again(func() error { return unix.Unlinkat(r.fd, name, 0) })
+	err = again(func() error { return unix.Unlinkat(r.fd, name, 0) })
 	if err == unix.EISDIR || err == unix.EPERM {
 		directory := again(func() error { return unix.Unlinkat(r.fd, name, unix.AT_REMOVEDIR) })
 		if directory != unix.ENOTDIR {
@@ -141,15 +157,24 @@ func (r *root) remove(name string) error {
 
 func (r *root) rename(from, to string) error {
 	defer runtime.KeepAlive(r)
-	if err := errors.Join(element(from), element(to)); err != nil {
+	from, to, err := r.both(from, to)
+	if err != nil {
 		return err
 	}
 	return again(func() error { return unix.Renameat(r.fd, from, r.fd, to) })
 }
 
+func (r *root) both(from, to string) (_, _ string, err error) {
+	if from, err = r.at(from); err == nil {
+		to, err = r.at(to)
+	}
+	return from, to, err
+}
+
 func (r *root) link(from, to string) error {
 	defer runtime.KeepAlive(r)
-	if err := errors.Join(element(from), element(to)); err != nil {
+	from, to, err := r.both(from, to)
+	if err != nil {
 		return err
 	}
 	return again(func() error { return unix.Linkat(r.fd, from, r.fd, to, 0) })
@@ -158,7 +183,7 @@ func (r *root) link(from, to string) error {
 // age makes a file look as old as can be.
 func (r *root) age(name string) error {
 	defer runtime.KeepAlive(r)
-	return unix.UtimesNanoAt(r.fd, name, make([]unix.Timespec, 2), unix.AT_SYMLINK_NOFOLLOW)
+	return unix.UtimesNanoAt(r.fd, r.below(name), make([]unix.Timespec, 2), unix.AT_SYMLINK_NOFOLLOW)
 }
 
 func (h *handle) stat() (info fileInfo, err error) {

@@ -153,46 +153,59 @@ func TestNothingIsLent(t *testing.T) {
 	}
 }
 
+// dirs are the two kinds of Dir of a directory.
+func dirs(t *testing.T, path string) map[string]*Dir {
+	t.Helper()
+	opened, err := Create(path, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = opened.Close() })
+	at, err := At(path, nil)
+	require.NoError(t, err)
+	return map[string]*Dir{"opened": opened, "at": at}
+}
+
 func TestNoLinkIsFollowed(t *testing.T) {
-	d := open(t, nil)
-	require.NoError(t, put(d, "file", "text"))
-	require.NoError(t, os.Symlink("file", d.Path("link")))
-	_, err := d.Read("link")
-	assert.ErrorIs(t, err, syscall.ELOOP)
-	_, err = d.Lock("link")
-	assert.ErrorIs(t, err, syscall.ELOOP)
-	_, err = d.Make("link")
-	assert.ErrorIs(t, err, fs.ErrExist)
-	assert.False(t, d.Regular("link"))
-	require.NoError(t, d.Remove("link"))
-	assert.FileExists(t, d.Path("file"))
+	for kind, d := range dirs(t, t.TempDir()) {
+		t.Run(kind, func(t *testing.T) {
+			require.NoError(t, put(d, "file", "text"))
+			require.NoError(t, os.Symlink("file", d.Path("link")))
+			_, err := d.Read("link")
+			assert.Error(t, err)
+			_, err = d.Lock("link")
+			assert.Error(t, err)
+			_, err = d.Make("link")
+			assert.ErrorIs(t, err, fs.ErrExist)
+			assert.False(t, d.Regular("link"))
+			require.NoError(t, d.Remove("link"))
+			assert.FileExists(t, d.Path("file"))
+		})
+	}
 }
 
 func TestNamesAreOneElement(t *testing.T) {
 	base := t.TempDir()
-	outside := filepath.Join(base, "outside")
+	outside, inside := filepath.Join(base, "outside"), filepath.Join(base, "dir")
 	require.NoError(t, os.WriteFile(outside, nil, 0o600))
-	d, err := Create(filepath.Join(base, "dir"), nil)
-	require.NoError(t, err)
-	defer d.Close()
-	require.NoError(t, os.Mkdir(d.Path("sub"), 0o700))
-	for _, name := range []string{"", ".", "..", "../outside", outside, "sub/file"} {
-		for what, do := range map[string]func() error{
-			"read":   func() error { _, err := d.Read(name); return err },
-			"make":   func() error { _, err := d.Make(name); return err },
-			"lock":   func() error { _, err := d.Lock(name); return err },
-			"remove": func() error { return d.Remove(name) },
-			"rename": func() error { return put(d, name, "text") },
-			"link": func() error {
-				f, err := d.Temp()
-				require.NoError(t, err)
-				defer f.Remove()
-				return f.RenameNew(name)
-			},
-		} {
-			assert.ErrorContains(t, do(), "escapes", "%s %q", what, name)
+	for kind, d := range dirs(t, inside) {
+		require.NoError(t, os.MkdirAll(d.Path("sub"), 0o700))
+		for _, name := range []string{"", ".", "..", "../outside", outside, "sub/file"} {
+			for what, do := range map[string]func() error{
+				"read":   func() error { _, err := d.Read(name); return err },
+				"make":   func() error { _, err := d.Make(name); return err },
+				"lock":   func() error { _, err := d.Lock(name); return err },
+				"remove": func() error { return d.Remove(name) },
+				"rename": func() error { return put(d, name, "text") },
+				"link": func() error {
+					f, err := d.Temp()
+					require.NoError(t, err)
+					defer f.Remove()
+					return f.RenameNew(name)
+				},
+			} {
+				assert.ErrorContains(t, do(), "escapes", "%s: %s %q", kind, what, name)
+			}
+			assert.False(t, d.Regular(name), name)
 		}
-		assert.False(t, d.Regular(name), name)
 	}
 	assert.FileExists(t, outside)
 }
