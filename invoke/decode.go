@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 
 	"github.com/cnikit/cnikit/internal/rawjson"
 	"github.com/cnikit/cnikit/types"
@@ -65,7 +64,7 @@ func decode100(o rawjson.Object) (*types100.Result, bool) {
 // them grows, what has been handed out stays where it is.
 type decoder struct {
 	odd       bool
-	texts     strings.Builder
+	strings   rawjson.Strings
 	addresses []byte
 	indices   []int
 }
@@ -198,18 +197,9 @@ func (d *decoder) unknown(m rawjson.Member, known ...string) {
 }
 
 func (d *decoder) string(value []byte) string {
-	plain, ok := rawjson.Plain(value)
-	if !ok {
-		s, ok := rawjson.String(value)
-		d.odd = d.odd || !ok
-		return s
-	}
-	if d.texts.Cap() == 0 {
-		d.texts.Grow(512) // enough for most results
-	}
-	from := d.texts.Len()
-	d.texts.Write(plain)
-	return d.texts.String()[from:]
+	s, ok := d.strings.String(value)
+	d.odd = d.odd || !ok
+	return s
 }
 
 func (d *decoder) text(to *string, m rawjson.Member) { *to = d.string(m.Value) }

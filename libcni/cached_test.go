@@ -1,16 +1,21 @@
 package libcni
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/internal/rawjson"
 )
 
 // warnings collects what Options.Warn is told.
@@ -107,4 +112,73 @@ func TestCachedConfigOfDamagedRecords(t *testing.T) {
 		require.ErrorAs(t, err, &damaged)
 		assert.Equal(t, path, damaged.Path)
 	}
+}
+
+// FuzzCapabilityArgs: the decoder of its own makes what encoding/json makes, where
+// that loses no digits.
+func FuzzCapabilityArgs(f *testing.F) {
+	for _, args := range []string{
+		capabilityArgs,
+		`{"a":[],"b":{},"c":[{},[null,true,false]],"d":"\u0061\ud800é","\u0065":-0,"dup":1,"dup":{"x":1,"x":2}}`,
+		`{"n":[0,-0,1.0,1e2,1E400,-1e-400,123456789012345,1234567890123456,9007199254740993,18446744073709551615,0.1234567890123456789]}`,
+		` { "a" : [ 1 , { "b" : "c" } ] } `,
+	} {
+		f.Add([]byte(args))
+	}
+	f.Fuzz(func(t *testing.T, args []byte) {
+		if !json.Valid(args) || rawjson.TypeOf(args) != rawjson.Obj {
+			return
+		}
+		var want map[string]any
+		d := json.NewDecoder(bytes.NewReader(args))
+		d.UseNumber()
+		require.NoError(t, d.Decode(&want))
+		got := decodeCapabilityArgs(args)
+		require.Equal(t, floats(want), any(got))
+	})
+}
+
+// floats turns the numbers in a decoded value into float64 where none of their
+// digits is lost.
+func floats(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, member := range v {
+			v[key] = floats(member)
+		}
+	case []any:
+		for i, element := range v {
+			v[i] = floats(element)
+		}
+	case json.Number:
+		f, err := v.Float64()
+		whole := !strings.ContainsAny(v.String(), ".eE")
+		if err != nil || whole && strconv.FormatFloat(f, 'f', 0, 64) != v.String() {
+			return v
+		}
+		return f
+	}
+	return v
+}
+
+// capabilityArgs are those of a pod of Kubernetes with a port.
+const capabilityArgs = `{"bandwidth":{"ingressRate":1000000,"ingressBurst":2000000,"egressRate":0,"egressBurst":0},` +
+	`"io.kubernetes.cri.pod-annotations":{"kubernetes.io/config.source":"api"},` +
+	`"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp","hostIP":""}]}`
+
+func BenchmarkCapabilityArgs(b *testing.B) {
+	args := []byte(capabilityArgs)
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			require.NotNil(b, decodeCapabilityArgs(args))
+		}
+	})
+	b.Run("encoding-json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var decoded map[string]any
+			require.NoError(b, json.Unmarshal(args, &decoded))
+		}
+	})
 }

@@ -98,15 +98,17 @@ func decodeRecord(data []byte, kind string) (*record, error) {
 	if !ok && kind == CNICacheV1 {
 		return &record{result: data, bare: true, foreign: true}, nil
 	}
-	if got, _ := rawjson.String(k.Value); got != kind {
+	if !rawjson.IsString(k.Value, kind) {
+		got, _ := rawjson.String(k.Value)
 		return nil, &kindError{got}
 	}
 	r := &record{foreign: true}
+	var texts rawjson.Strings
 	for _, m := range o {
 		if rawjson.TypeOf(m.Value) == rawjson.Null {
 			continue
 		}
-		if err := r.decodeMember(m); err != nil {
+		if err := r.decodeMember(m, &texts); err != nil {
 			return nil, fmt.Errorf("record's %s: %w", m.Key(), err)
 		}
 	}
@@ -115,40 +117,44 @@ func decodeRecord(data []byte, kind string) (*record, error) {
 
 // decodeMember takes what one member says; of several with one key the last wins,
 // as in encoding/json.
-func (r *record) decodeMember(m rawjson.Member) (err error) {
+func (r *record) decodeMember(m rawjson.Member, texts *rawjson.Strings) (err error) {
 	switch {
 	case m.Is("networkName"):
-		r.network, err = stringValue(m.Value)
+		r.network, err = stringValue(m.Value, texts)
 	case m.Is("containerId"):
-		r.container, err = stringValue(m.Value)
+		r.container, err = stringValue(m.Value, texts)
 	case m.Is("ifName"):
-		r.ifname, err = stringValue(m.Value)
+		r.ifname, err = stringValue(m.Value, texts)
 	case m.Is("netns"):
-		r.netns, err = stringValue(m.Value)
+		r.netns, err = stringValue(m.Value, texts)
 	case m.Is("config"):
 		r.config, err = bytesValue(m.Value)
 	case m.Is("cniArgs"):
-		r.args, err = argsValue(m.Value)
+		r.args, err = argsValue(m.Value, texts)
 	case m.Is("capabilityArgs"):
 		r.capabilityArgs, err = objectValue(m.Value)
 	case m.Is("result"):
 		r.result, err = objectValue(m.Value)
 	case m.Is(ours):
-		o, _ := rawjson.ParseObject(m.Value)
-		created, _ := o.Get("created")
-		text, _ := rawjson.String(created.Value)
-		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
-			r.created, r.foreign = at, false
-		}
+		_ = rawjson.EachMember(m.Value, func(m rawjson.Member) bool {
+			if m.Is("created") {
+				text, _ := texts.String(m.Value)
+				if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+					r.created, r.foreign = at, false
+				}
+			}
+			return true
+		})
 	}
 	return err
 }
 
-func stringValue(value []byte) (s string, err error) {
-	s, ok := rawjson.String(value)
-	if !ok {
-		err = json.Unmarshal(value, &s) // for its words
+func stringValue(value []byte, texts *rawjson.Strings) (string, error) {
+	if s, ok := texts.String(value); ok {
+		return s, nil
 	}
+	var s string
+	err := json.Unmarshal(value, &s) // for its words
 	return s, err
 }
 
@@ -166,7 +172,7 @@ func bytesValue(value []byte) ([]byte, error) {
 			return b, nil // without a copy of the text, which is the most of a record
 		}
 	}
-	text, err := stringValue(value)
+	text, err := stringValue(value, &rawjson.Strings{})
 	if err != nil {
 		return nil, err
 	}
@@ -174,13 +180,13 @@ func bytesValue(value []byte) ([]byte, error) {
 }
 
 // argsValue decodes a list of pairs. Anything unusual is encoding/json's to judge.
-func argsValue(value []byte) ([][2]string, error) {
+func argsValue(value []byte, texts *rawjson.Strings) ([][2]string, error) {
 	args, usual := make([][2]string, 0, 4), true
 	err := rawjson.EachElement(value, func(pair rawjson.Element) bool {
 		var kv [2]string
 		n := 0
 		err := rawjson.EachElement(pair.Value, func(e rawjson.Element) bool {
-			text, ok := rawjson.String(e.Value)
+			text, ok := texts.String(e.Value)
 			if usual = ok && n < len(kv); usual {
 				kv[n] = text
 			}

@@ -298,10 +298,6 @@ func IsString(value []byte, s string) bool {
 	return ok && decoded == s
 }
 
-// Plain returns the inside of a JSON string that needs no decoding, as a slice of
-// it, and reports whether value is one.
-func Plain(value []byte) ([]byte, bool) { return plain(value) }
-
 // plain returns the inside of a quoted string that needs no decoding.
 func plain(quoted []byte) ([]byte, bool) {
 	if len(quoted) < 2 || quoted[0] != '"' || quoted[len(quoted)-1] != '"' {
