@@ -62,10 +62,11 @@
 // inherited the lock of its ADD's intent ([invoke.RawExec]), and so has what it
 // started: until the last of them has ended, the ADD counts as under way. GC leaves
 // it alone; DEL waits for it, but not for ever ([Options].WaitForAdd); and the
-// intent stays until somebody has cleaned up after its end. Not so on Windows, for
-// plugins that an [Options].Exec starts by other means than RawExec, and for a
-// program that closes the descriptors it does not know: what such a plugin makes
-// after a DEL is on no record.
+// intent stays until somebody has cleaned up after its end. ADD waits for nobody: a
+// DEL comes before another one. All this is not so on Windows, for plugins that an
+// [Options].Exec starts by other means than RawExec, and for a program that closes
+// the descriptors it does not know: what such a plugin makes after a DEL is on no
+// record.
 //
 // Only ADD's plugins are kept track of. A CHECK that survives changes nothing, and a
 // DEL that survives beside another one does no harm; but a DEL or GC that survives

@@ -75,7 +75,7 @@ func (d *doctor) attached(set *libcni.ConfSet, r *record) {
 func (d *doctor) pending(r *record) {
 	since := r.Since.Local().Format(time.DateTime)
 	if r.State == "running" {
-		d.say(note, "records", r.name(), "", "an ADD is at work since %s", since)
+		d.say(note, "records", r.name(), "", "an ADD, or a plugin that has outlived its runtime, is at work since %s", since)
 		return
 	}
 	d.say(warning, "records", r.name(), d.cleanLater(r.Container), "an ADD failed or died (%s), and nobody has cleaned up after it", since)
