@@ -33,29 +33,43 @@ func (args *Args) AsEnv() []string {
 	return EnvPolicy{}.Environ(args)
 }
 
-// vars returns the six variables of the protocol.
+// vars returns the six variables of the protocol. They lie in one piece of memory.
 func (args *Args) vars() []string {
-	cniArgs := args.PluginArgsStr
-	if cniArgs == "" {
-		cniArgs = joinArgs(args.PluginArgs)
+	vars := [...][2]string{
+		{"CNI_COMMAND=", args.Command},
+		{"CNI_CONTAINERID=", args.ContainerID},
+		{"CNI_NETNS=", args.NetNS},
+		{"CNI_ARGS=", args.PluginArgsStr},
+		{"CNI_IFNAME=", args.IfName},
+		{"CNI_PATH=", args.Path},
 	}
-	return []string{
-		"CNI_COMMAND=" + args.Command,
-		"CNI_CONTAINERID=" + args.ContainerID,
-		"CNI_NETNS=" + args.NetNS,
-		"CNI_ARGS=" + cniArgs,
-		"CNI_IFNAME=" + args.IfName,
-		"CNI_PATH=" + args.Path,
+	pairs := args.PluginArgs
+	if args.PluginArgsStr != "" {
+		pairs = nil
 	}
-}
-
-func joinArgs(pairs [][2]string) string {
-	var b strings.Builder
 	size := 0
+	for _, v := range vars {
+		size += len(v[0]) + len(v[1])
+	}
 	for _, kv := range pairs {
 		size += len(kv[0]) + len("=") + len(kv[1]) + len(";")
 	}
+	var b strings.Builder
 	b.Grow(size)
+	env := make([]string, len(vars))
+	for i, v := range vars {
+		begin := b.Len()
+		b.WriteString(v[0])
+		b.WriteString(v[1])
+		if v[0] == "CNI_ARGS=" {
+			joinArgs(&b, pairs)
+		}
+		env[i] = b.String()[begin:]
+	}
+	return env
+}
+
+func joinArgs(b *strings.Builder, pairs [][2]string) {
 	for i, kv := range pairs {
 		if i > 0 {
 			b.WriteByte(';')
@@ -64,7 +78,6 @@ func joinArgs(pairs [][2]string) string {
 		b.WriteByte('=')
 		b.WriteString(kv[1])
 	}
-	return b.String()
 }
 
 // DelegateArgs is the environment in which a plugin runs another one: its own,

@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"cmp"
 	"os"
 	"runtime"
 	"slices"
@@ -42,27 +43,60 @@ func mergeEnv(base []string, extra ...string) []string {
 	if base == nil {
 		base = os.Environ()
 	}
-	// The names are cut out once and not in every comparison, and numbers are
-	// sorted, not strings: twice as fast (BenchmarkEnviron).
 	all := make([]string, 0, len(base)+len(extra))
 	all = append(append(all, base...), extra...)
-	names, order := make([]string, len(all)), make([]int, len(all))
-	for i, kv := range all {
-		names[i], order[i] = foldName(kv), i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		if c := strings.Compare(names[a], names[b]); c != 0 {
-			return c
-		}
-		return a - b
-	})
 	env := make([]string, 0, len(all))
+	order := sortedByName(all)
 	for i, at := range order {
-		if i+1 == len(order) || names[at] != names[order[i+1]] {
-			env = append(env, all[at])
+		kv := all[at&placeMask]
+		if i+1 == len(order) || !at.maySameName(order[i+1]) || foldName(kv) != foldName(all[order[i+1]&placeMask]) {
+			env = append(env, kv)
 		}
 	}
 	return env
+}
+
+// place is where a variable is in an environment, below the first bytes of its name.
+type place uint64
+
+const (
+	placeBits = 24
+	placeMask = 1<<placeBits - 1
+)
+
+func (p place) maySameName(other place) bool { return p>>placeBits == other>>placeBits }
+
+// sortedByName returns the places of variables in the order of their names, and of
+// equal names in their own. It sorts numbers, and looks at names only where their
+// first bytes are the same: in half the time (BenchmarkEnviron).
+func sortedByName(env []string) []place {
+	order := make([]place, len(env))
+	for i, kv := range env {
+		order[i] = place(firstBytes(foldName(kv))>>placeBits<<placeBits) | place(i)
+	}
+	slices.Sort(order)
+	for i, end := 0, 0; i < len(order); i = end {
+		for end = i + 1; end < len(order) && order[i].maySameName(order[end]); end++ {
+		}
+		if end > i+1 {
+			slices.SortFunc(order[i:end], func(a, b place) int {
+				if c := strings.Compare(foldName(env[a&placeMask]), foldName(env[b&placeMask])); c != 0 {
+					return c
+				}
+				return cmp.Compare(a, b)
+			})
+		}
+	}
+	return order
+}
+
+// firstBytes is a number that orders names as their first eight bytes do, where those
+// are none of them zero.
+func firstBytes(name string) (n uint64) {
+	for i := range min(len(name), 8) {
+		n |= uint64(name[i]) << (56 - 8*i)
+	}
+	return n
 }
 
 // lookupEnv returns the last value of a name in an environment.

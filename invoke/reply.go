@@ -189,15 +189,15 @@ func errorObject(reply []byte) *types.Error {
 // errorMembers returns the error that an object is: it has a message and a code
 // and nothing of a result.
 func errorMembers(o rawjson.Object) *types.Error {
-	for _, name := range []string{"interfaces", "ips", "ip4", "ip6", "routes", "supportedVersions"} {
-		if _, ok := o.Get(name); ok {
-			return nil
-		}
-	}
 	code, hasCode := o.Get("code")
 	msg, hasMsg := o.Get("msg")
 	if !hasCode || !hasMsg {
 		return nil
+	}
+	for _, name := range []string{"interfaces", "ips", "ip4", "ip6", "routes", "supportedVersions"} {
+		if _, ok := o.Get(name); ok {
+			return nil
+		}
 	}
 	said := &types.Error{}
 	if json.Unmarshal(code.Value, &said.Code) != nil || json.Unmarshal(msg.Value, &said.Msg) != nil {

@@ -115,7 +115,7 @@ func parsePlugins(list *NetworkConfigList, src []byte, tree rawjson.Tree, o rawj
 			return fault.within(fmt.Sprintf("/plugins/%d", i))
 		}
 		begin := len(all)
-		all = rawjson.SpliceSorted(all, members.Sorted(), nil)
+		all = rawjson.SpliceSorted(all, members.Sorted())
 		p.Network, p.Bytes = &p.conf, all[begin:len(all):len(all)]
 		list.Plugins[i] = &p.PluginConfig
 	}

@@ -23,10 +23,6 @@ type requests struct {
 	strip         bool            // leave "capabilities" out
 	filePrev      bool            // pass on the configuration's own prevResult if there is no other
 
-	// Reused from one plugin to the next; no request refers to them.
-	members   rawjson.Object
-	set       []rawjson.Field
-	delivered []rawjson.Field
 }
 
 // newRequests prepares the requests of a network: what all plugins get is
@@ -36,8 +32,6 @@ func newRequests(n *network, args map[string]interface{}, undeclared bool) (*req
 	r := &requests{
 		name:    rawjson.AppendString(nil, n.name),
 		version: rawjson.AppendString(nil, n.version),
-		members: make(rawjson.Object, 0, 16),
-		set:     make([]rawjson.Field, 0, 8),
 	}
 	for name, arg := range args {
 		if !undeclared && !n.declares(name) {
@@ -55,49 +49,66 @@ func newRequests(n *network, args map[string]interface{}, undeclared bool) (*req
 
 // request returns the request for one plugin; a nil prev is none.
 func (r *requests) request(p *PluginConfig, prev []byte) ([]byte, error) {
-	var err error
-	if r.members, err = rawjson.ParseObjectInto(r.members, p.Bytes); err != nil {
+	members, err := rawjson.ParseObjectInto(make(rawjson.Object, 0, 16), p.Bytes)
+	if err != nil {
 		return nil, fmt.Errorf("unmarshal existing network bytes: %w", err)
 	}
-	r.set = append(r.set[:0], rawjson.Field{Key: "cniVersion", Value: r.version}, rawjson.Field{Key: "name", Value: r.name})
 	runtimeConfig := r.runtimeConfig(p)
-	if runtimeConfig != nil {
-		r.set = append(r.set, rawjson.Field{Key: "runtimeConfig", Value: runtimeConfig})
-	}
-	r.set = append(r.set, r.extra...)
+	// What is set here is in the order of the keys already: extra is "cni.dev/...".
+	set := append(make([]rawjson.Field, 0, 8), r.extra...)
+	set = append(set, rawjson.Field{Key: "cniVersion", Value: r.version}, rawjson.Field{Key: "name", Value: r.name})
 	if prev != nil {
-		r.set = append(r.set, rawjson.Field{Key: "prevResult", Value: prev})
+		set = append(set, rawjson.Field{Key: "prevResult", Value: prev})
+	}
+	if runtimeConfig != nil {
+		set = append(set, rawjson.Field{Key: "runtimeConfig", Value: runtimeConfig})
 	}
 	size, typed := len(p.Bytes)+2, false
-	for _, f := range r.set {
+	for _, f := range set {
 		size += len(f.Key) + len(f.Value) + len(`,"":`)
 	}
-	for _, m := range r.members {
-		typed = typed || m.Folds("type") && len(m.Value) > len(`""`)
+	// What only the runtime may say is no configuration: a prevResult or a list of
+	// attachments that stands in a file, and any spelling of a key that is set here,
+	// which a reader that folds case would take for it (R9, R35, R45).
+	kept := members[:0]
+	for _, m := range members {
+		keep := true
+		switch requestKeys.Find(m) {
+		case requestType:
+			typed = typed || len(m.Value) > len(`""`)
+		case requestName, requestVersion:
+			keep = false
+		case requestPrevResult:
+			keep = r.filePrev && prev == nil && m.Is("prevResult")
+		case requestRuntimeConfig:
+			keep = runtimeConfig == nil
+		case requestCapabilities:
+			keep = !r.strip
+		default:
+			keep = !isRuntimeMember(m)
+		}
+		if keep {
+			kept = append(kept, m)
+		}
 	}
 	if !typed {
 		return nil, missingType(0)
 	}
-	r.members = r.members.Sorted()
-	slices.SortFunc(r.set, func(a, b rawjson.Field) int { return strings.Compare(a.Key, b.Key) })
-	return rawjson.SpliceSorted(make([]byte, 0, size), r.members, r.keeps, r.set...), nil
+	return rawjson.SpliceSorted(make([]byte, 0, size), kept.Sorted(), set...), nil
 }
 
-// keeps reports whether a member of the file's object is configuration. What
-// only the runtime may say is not: a prevResult or a list of attachments that
-// stands in a file, and any spelling of a key that is set here, which a reader
-// that folds case would take for it (R9, R35, R45).
-func (r *requests) keeps(m rawjson.Member) bool {
-	for _, f := range r.set {
-		if m.Folds(f.Key) {
-			return false
-		}
-	}
-	if isRuntimeMember(m) {
-		return r.filePrev && m.Is("prevResult")
-	}
-	return !(r.strip && m.Folds("capabilities"))
-}
+// requestKeys are the members of a plugin's configuration that a request may have
+// otherwise, and the one that it must have.
+var requestKeys = rawjson.KeysOf("type", "name", "cniVersion", "prevResult", "runtimeConfig", "capabilities")
+
+const (
+	requestType = iota
+	requestName
+	requestVersion
+	requestPrevResult
+	requestRuntimeConfig
+	requestCapabilities
+)
 
 // isRuntimeMember reports whether a member is one that only a runtime can say.
 func isRuntimeMember(m rawjson.Member) bool {
@@ -105,15 +116,17 @@ func isRuntimeMember(m rawjson.Member) bool {
 }
 
 // runtimeConfig is the capability arguments that the plugin declares and the
-// runtime has; nil if there are none, and then the file's own object stays.
+// runtime has, as an object; nil if there are none, and then the file's own stays.
 func (r *requests) runtimeConfig(p *PluginConfig) []byte {
-	delivered := r.delivered[:0]
+	if len(p.Network.Capabilities) == 0 {
+		return nil
+	}
+	delivered := make([]rawjson.Field, 0, 8)
 	for _, f := range r.args {
 		if p.Network.Capabilities[f.Key] {
 			delivered = append(delivered, f)
 		}
 	}
-	r.delivered = delivered
 	return objectOf(delivered)
 }
 

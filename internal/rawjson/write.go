@@ -30,15 +30,13 @@ func Splice(dst []byte, o Object, keep func(Member) bool, fields ...Field) []byt
 	return append(dst, '}')
 }
 
-// SpliceSorted is Splice with the members and the fields in one order, by key,
-// and no white space between the tokens of the members' values. Both must be
-// sorted: see [Object.Sorted].
-func SpliceSorted(dst []byte, o Object, keep func(Member) bool, fields ...Field) []byte {
+// SpliceSorted is Splice of all members and the fields in one order, by key, with no
+// white space between the tokens of the members' values. Both must be sorted: see
+// [Object.Sorted].
+func SpliceSorted(dst []byte, o Object, fields ...Field) []byte {
 	dst = append(dst, '{')
-	for _, m := range o {
-		if keep != nil && !keep(m) {
-			continue
-		}
+	for i := range o {
+		m := &o[i]
 		for len(fields) > 0 && m.compare(fields[0].Key) > 0 {
 			dst, fields = appendField(dst, fields[0]), fields[1:]
 		}
@@ -178,7 +176,7 @@ func AppendString(dst []byte, s string) []byte {
 func AppendSorted(dst []byte, o Object, deep bool) []byte {
 	o = slices.Clone(o).Sorted()
 	if !deep {
-		return SpliceSorted(dst, o, nil)
+		return SpliceSorted(dst, o)
 	}
 	dst = append(dst, '{')
 	for _, m := range o {
@@ -207,23 +205,22 @@ func appendDeep(dst, value []byte) []byte {
 
 // AppendCompact appends a valid value without the white space between tokens.
 func AppendCompact(dst, value []byte) []byte {
+	from := 0 // what is not yet written
 	for i := 0; i < len(value); {
 		switch c := value[i]; c {
 		case ' ', '\n', '\t', '\r':
-			i++
+			dst = append(dst, value[from:i]...)
+			i = skipSpaces(value, i)
+			from = i
 		case '"':
-			end := skipString(value, i)
-			if end < 0 {
-				return append(dst, value[i:]...)
+			if i = skipString(value, i); i < 0 {
+				return append(dst, value[from:]...)
 			}
-			dst = append(dst, value[i:end]...)
-			i = end
 		default:
-			dst = append(dst, c)
 			i++
 		}
 	}
-	return dst
+	return append(dst, value[from:]...)
 }
 
 // EqualCompact reports whether two valid values differ in nothing but the white
