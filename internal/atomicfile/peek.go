@@ -3,7 +3,12 @@ package atomicfile
 import (
 	"errors"
 	"io/fs"
+	"sync"
 )
+
+// peeking keeps those of this process who peek from being seen by each other, however
+// long one of them does not get a processor.
+var peeking sync.Mutex
 
 // Peek opens a file to read it and reports whether who made it with [Dir.Temp], or
 // somebody it was lent to, still holds it. Others who peek at it, or have it from
@@ -11,8 +16,8 @@ import (
 // let go.
 //
 // The two kinds of lock tell who is there: an owner's is shared, theirs is not. (Who
-// peeks has a shared one for a moment as well, so it is asked more than once.) Where
-// there are no locks, a young file is held.
+// peeks has a shared one for a moment as well, so it is asked more than once, for the
+// sake of other processes.) Where there are no locks, a young file is held.
 func (d *Dir) Peek(name string) (f *File, held bool, err error) {
 	if err := d.before("open", name); err != nil {
 		return nil, false, err
@@ -25,6 +30,8 @@ func (d *Dir) Peek(name string) (f *File, held bool, err error) {
 		return nil, false, d.wrap("open", name, err)
 	}
 	f = d.file(name, h)
+	peeking.Lock()
+	defer peeking.Unlock()
 	for range 3 {
 		err := f.lockOld()
 		switch {
