@@ -16,12 +16,14 @@ func (n *network) config() []byte {
 		return n.plugins[0].config(rawjson.Field{Key: "name", Value: rawjson.AppendString(nil, n.name)},
 			rawjson.Field{Key: "cniVersion", Value: rawjson.AppendString(nil, n.version)})
 	}
-	o, err := rawjson.ParseObject(n.list.Bytes)
-	if err != nil {
-		o = nil // built by hand: there may be no bytes
-	}
-	if n.isConfig(o) {
-		return n.list.Bytes
+	var room [64]rawjson.Node
+	var o rawjson.Object // built by hand, there may be no bytes
+	src := n.list.Bytes
+	if tree, err := rawjson.ParseTree(room[:0], src, listLevels-1); err == nil && rawjson.TypeOf(tree.Root(src).Value) == rawjson.Obj {
+		o = tree.Object(src, make(rawjson.Object, 0, 8), tree.Root(src))
+		if n.isConfig(src, tree, o) {
+			return src
+		}
 	}
 	plugins := []byte{'['}
 	for i, p := range n.plugins {
@@ -130,9 +132,9 @@ func (n *network) flags() [3]flag {
 	}
 }
 
-// isConfig reports whether the members of the list's bytes say what the list
+// isConfig reports whether o, the members of the list's bytes, says what the list
 // says.
-func (n *network) isConfig(o rawjson.Object) bool {
+func (n *network) isConfig(src []byte, tree rawjson.Tree, o rawjson.Object) bool {
 	if name, ok := o.Get("name"); !ok || !rawjson.IsString(name.Value, n.name) {
 		return false
 	}
@@ -145,13 +147,17 @@ func (n *network) isConfig(o rawjson.Object) bool {
 			return false
 		}
 	}
-	plugins, _ := o.Get("plugins")
-	elements, err := rawjson.ParseArray(plugins.Value)
-	if err != nil || len(elements) != len(n.plugins) {
+	plugins, ok := o.Get("plugins")
+	if !ok || rawjson.TypeOf(plugins.Value) != rawjson.Array {
+		return false
+	}
+	elements := tree.Object(src, make(rawjson.Object, 0, 8), plugins)
+	if len(elements) != len(n.plugins) {
 		return false
 	}
 	parsed, source := make(rawjson.Object, 0, 16), make(rawjson.Object, 0, 16)
 	for i, e := range elements {
+		var err error
 		parsed, err = rawjson.ParseObjectInto(parsed, n.plugins[i].Bytes)
 		if err != nil || !saysString(parsed, "type", n.plugins[i].Network.Type) || !n.plugins[i].saysCapabilities(parsed) {
 			return false
@@ -160,28 +166,20 @@ func (n *network) isConfig(o rawjson.Object) bool {
 			continue
 		}
 		// Loading sorted the plugin's members and took out the white space.
-		source, err = rawjson.ParseObjectInto(source, e.Value)
-		if err != nil || !sameMembers(parsed, source) {
+		if rawjson.TypeOf(e.Value) != rawjson.Obj {
+			return false
+		}
+		if source = tree.Object(src, source, e); !sameMembers(parsed, source) {
 			return false
 		}
 	}
 	return true
 }
 
-// sameMembers reports whether the object that was loaded, without duplicate
-// keys, has the members of its source, in any order.
+// sameMembers reports whether the object that was loaded has the members of its
+// source, in any order.
 func sameMembers(loaded, source rawjson.Object) bool {
-	last := 0
-	for i, m := range source {
-		if slices.ContainsFunc(source[i+1:], func(later rawjson.Member) bool { return bytes.Equal(m.Quoted, later.Quoted) }) {
-			continue // of equal keys the last one was loaded
-		}
-		last++
-		if !slices.ContainsFunc(loaded, func(other rawjson.Member) bool {
-			return bytes.Equal(m.Quoted, other.Quoted) && rawjson.EqualCompact(m.Value, other.Value)
-		}) {
-			return false
-		}
-	}
-	return len(loaded) == last
+	return slices.EqualFunc(loaded.Sorted(), source.Sorted(), func(a, b rawjson.Member) bool {
+		return bytes.Equal(a.Quoted, b.Quoted) && rawjson.EqualCompact(a.Value, b.Value)
+	})
 }

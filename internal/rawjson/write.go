@@ -236,11 +236,11 @@ func EqualCompact(a, b []byte) bool {
 			return false
 		}
 		if a[i] == '"' {
-			end, other := skipString(a, i), skipString(b, j)
-			if end < 0 || other < 0 || string(a[i:end]) != string(b[j:other]) {
+			end := skipString(a, i)
+			if end < 0 || !bytes.HasPrefix(b[j:], a[i:end]) {
 				return false
 			}
-			i, j = end, other
+			i, j = end, j+end-i
 			continue
 		}
 		i, j = i+1, j+1
