@@ -16,9 +16,10 @@ import (
 // process groups and no signal that asks a process to end: a plugin whose context
 // ends is killed at once, and what it started stays.
 type process struct {
-	cmd   *exec.Cmd
-	group bool          // there are none
-	grace time.Duration // nothing to wait for
+	cmd      *exec.Cmd
+	group    bool          // there are none
+	grace    time.Duration // nothing to wait for
+	patience time.Duration // for those who hold the outputs of a plugin that has exited
 
 	waited chan error // the wait's result
 	failed chan error // why the plugin has to be stopped
@@ -32,7 +33,7 @@ func (p *process) start(_ context.Context, r *run, request []byte) error {
 	p.waited, p.failed = make(chan error, 1), make(chan error, 1)
 	p.cmd.Stdin = bytes.NewReader(request)
 	p.cmd.Stdout, p.cmd.Stderr = p.output(r.stdout.take), p.output(r.stderr.take)
-	p.cmd.WaitDelay = drainWait
+	p.cmd.WaitDelay = p.patience
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (p *process) supervise(ctx context.Context, r *run) {
 		_ = p.cmd.Process.Kill()
 		select {
 		case err = <-p.waited:
-		case <-time.After(drainWait + killWait):
+		case <-time.After(p.patience + killWait):
 			r.left = true
 		}
 	}

@@ -88,3 +88,14 @@ func TestProcessWithoutDescriptor(t *testing.T) {
 		})
 	}
 }
+
+// The result of a pipeline may come from a program that the shell did not wait for.
+func TestLastWriterMayBeLateByAMoment(t *testing.T) {
+	t.Parallel()
+	p, r := shell("(sleep 0.02; echo late) &")
+	p.patience = time.Minute // drainWait is for a machine that is not busy
+	require.NoError(t, p.start(t.Context(), r, nil))
+	p.supervise(t.Context(), r)
+	assert.True(t, r.ok())
+	assert.Equal(t, "late\n", string(r.stdout.data))
+}

@@ -20,6 +20,8 @@ type process struct {
 	cmd   *exec.Cmd
 	group bool // leads a process group of its own
 	grace time.Duration
+	// patience is for those who hold the outputs of a plugin that has exited.
+	patience time.Duration
 
 	terminate, kill func() // signal the group
 
@@ -92,18 +94,17 @@ func (p *process) supervise(ctx context.Context, r *run) {
 		p.closeAll()
 	}()
 	p.serve(time.Time{}, func() bool { return p.dead() || p.failed != nil || ctx.Err() != nil })
-	patience := drainWait
 	if !p.dead() {
 		if r.stopped = p.failed; r.stopped == nil {
 			r.stopped = ctxError(ctx)
 		}
 		p.stop()
-		patience = 0
+		p.patience = 0
 	}
 	if r.left = !p.dead(); !r.left {
 		r.waitErr, reaped = p.reap(), true
 	}
-	p.serve(time.Now().Add(patience), p.silent)
+	p.serve(time.Now().Add(p.patience), p.silent)
 	r.stderr.flush()
 	if r.stopped == nil {
 		r.stopped = p.failed

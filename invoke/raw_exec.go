@@ -139,7 +139,7 @@ func (e *RawExec) once(ctx context.Context, r *run, stdin []byte) {
 		e.Prepare(cmd)
 	}
 	bequeath(cmd, inherit.File(ctx))
-	p := &process{cmd: cmd, group: !e.ShareGroup, grace: e.Grace}
+	p := &process{cmd: cmd, group: !e.ShareGroup, grace: e.Grace, patience: drainWait}
 	if p.grace == 0 {
 		p.grace = defaultGrace
 	}

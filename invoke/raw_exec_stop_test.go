@@ -165,7 +165,7 @@ func TestSuccessAfterSIGTERMIsAnError(t *testing.T) {
 
 func TestDeadlineText(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeoutCause(context.Background(), 100*time.Millisecond, errors.New("the pod is gone"))
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 2*time.Second, errors.New("the pod is gone"))
 	defer cancel()
 	_, err := new(invoke.RawExec).ExecPlugin(ctx, script(t, `sleep 300`), nil, nil)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
@@ -205,12 +205,4 @@ func TestBackgroundChildHoldsOutputs(t *testing.T) {
 			_ = syscall.Kill(background, syscall.SIGKILL)
 		})
 	}
-}
-
-// The result of a pipeline may come from a program that the shell did not wait for.
-func TestLastWriterMayBeLateByAMoment(t *testing.T) {
-	t.Parallel()
-	out, err := new(invoke.RawExec).ExecPlugin(context.Background(), script(t, `(sleep 0.02; echo late) &`), nil, nil)
-	require.NoError(t, err)
-	assert.Equal(t, "late\n", string(out))
 }
