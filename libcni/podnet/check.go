@@ -57,13 +57,16 @@ func (m *Manager) Check(ctx context.Context, containerID string, networks ...str
 }
 
 // leftOf returns what an earlier operation has left and is still there.
-func (m *Manager) leftOf(h *hold) ([]key, error) {
-	if len(h.left()) == 0 {
+func (m *Manager) leftOf(h *hold) ([]key, error) { return m.there(h.id, h.left()) }
+
+// there returns those of the container's attachments of which something is on disk.
+func (m *Manager) there(id string, keys []key) ([]key, error) {
+	if len(keys) == 0 {
 		return nil, nil
 	}
-	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
+	traces, err := m.traces(libcni.AttachmentKey{ContainerID: id})
 	there := keysOf(traces)
-	return slices.DeleteFunc(slices.Clone(h.left()), func(k key) bool { return !slices.Contains(there, k) }), err
+	return slices.DeleteFunc(slices.Clone(keys), func(k key) bool { return !slices.Contains(there, k) }), err
 }
 
 func (m *Manager) check(ctx context.Context, r *libcni.Attachment) error {

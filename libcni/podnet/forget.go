@@ -19,7 +19,8 @@ import (
 // it any more. For the plugins it is no valid attachment from now on, and those that
 // know GC clean up after it when [Manager.GC] runs.
 //
-// What ctx does not leave the time for stays: each DEL may take Timeouts.Del. The
+// What ctx does not leave the time for stays, as after a Detach that failed: each DEL
+// may take Timeouts.Del. The
 // error joins the context's and what could not be forgotten: a file that cannot be
 // removed, a damaged record that no configured network owns, which is for the
 // operator to remove.
@@ -34,6 +35,20 @@ func (m *Manager) Forget(ctx context.Context, containerID string, networks ...st
 	traces, err := m.traces(libcni.AttachmentKey{ContainerID: h.id})
 	damaged, rest := m.damaged(h.id, networks, err)
 	errs := []error{rest}
+	traces = slices.DeleteFunc(traces, func(t *trace) bool {
+		return len(networks) > 0 && !slices.Contains(networks, t.Network)
+	})
+	begun := slices.Clone(h.left())
+	for _, k := range keysOf(traces) {
+		if !slices.Contains(begun, k) {
+			begun = append(begun, k)
+		}
+	}
+	if len(traces) > 0 {
+		if err := h.write(entry{Operation: detaching, Attachments: begun}); err != nil {
+			m.warn("a crash while container "+h.id+" is being given up will not be noticed", err)
+		}
+	}
 	forget := func(l Leftover) {
 		if err := ctx.Err(); err != nil && l.Err != nil {
 			errs = append(errs, l.Err)
@@ -51,13 +66,11 @@ func (m *Manager) Forget(ctx context.Context, containerID string, networks ...st
 		forget(Leftover{AttachmentKey: d.AttachmentKey, Recorded: true, Path: d.err.Path, Err: m.detachDamaged(ctx, d)})
 	}
 	for _, t := range traces {
-		if len(networks) == 0 || slices.Contains(networks, t.Network) {
-			forget(m.detachTrace(ctx, "forget", t))
-		}
+		forget(m.detachTrace(ctx, "forget", t))
 	}
-	left, err := m.leftOf(h)
+	left, err := m.there(h.id, begun)
 	if err != nil {
-		left = h.left()
+		left = begun
 	}
 	h.end(detaching, left)
 	return found, about("forget", h.id, join(errs...))

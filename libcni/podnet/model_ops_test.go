@@ -71,9 +71,7 @@ func (m *model) forgetOp(id string, c *container) *operation {
 			}
 		}
 		clear(c.valid)
-		// What a process that died has not come to is still on record, and no
-		// operation's: it is as after a GC that died.
-		c.dirty, c.stale = false, died
+		c.dirty, c.stale = c.dirty && died, false
 	}
 	return op
 }

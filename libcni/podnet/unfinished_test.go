@@ -261,8 +261,25 @@ func TestForgetStopsWithItsContext(t *testing.T) {
 	assert.Equal(t, []string{"a/eth0"}, n.attached("con1"))
 	_, err = n.Forget(ctx, "con1")
 	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, n.Check(t.Context(), "con1"), podnet.ErrUnfinished, "half of it may be gone")
 	require.NoError(t, n.Close())
 	_, err = n.Forget(t.Context(), "con1")
 	require.ErrorIs(t, err, podnet.ErrClosed)
 	assert.Contains(t, fmt.Sprintf("%+v", err), "forget container con1")
+}
+
+// What a Forget that died has not come to is finished as a Detach is: nobody takes for
+// an attachment what may be half of one.
+func TestForgetThatDied(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	require.True(t, n.crash(1, true, func() { _, _ = n.Forget(t.Context(), "con1", "b") }))
+	require.Equal(t, []string{"a/eth0", "b/eth1"}, n.attached("con1"))
+	n.open()
+	assert.Equal(t, []string{"a/eth0"}, n.attached("con1"))
+	require.NoError(t, n.Check(t.Context(), "con1"))
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	assert.Empty(t, n.state())
+	n.nothingLeft()
 }
