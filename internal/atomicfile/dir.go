@@ -189,12 +189,7 @@ func (d *Dir) List() (names, unfinished []string, err error) {
 	if err := d.before("list", ""); err != nil {
 		return nil, nil, err
 	}
-	f, err := d.root.list()
-	if err != nil {
-		return nil, nil, d.wrap("open", "", err)
-	}
-	defer f.Close()
-	all, err := f.Readdirnames(-1)
+	all, err := d.root.list()
 	if err != nil {
 		err = d.wrap("list", "", err)
 	}

@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -122,6 +123,20 @@ func TestNamesLeaveOutUnfinishedFiles(t *testing.T) {
 	assert.Equal(t, []string{"one"}, names)
 	assert.Equal(t, []string{filepath.Base(f.Path())}, unfinished)
 	require.NoError(t, f.Remove())
+}
+
+// More names than one call of the system returns.
+func TestNamesOfManyFiles(t *testing.T) {
+	d := open(t, nil)
+	var want []string
+	for i := range 1000 {
+		name := fmt.Sprintf("%s-%d", strings.Repeat("n", i%200), i)
+		want = append(want, name)
+		require.NoError(t, os.WriteFile(d.Path(name), nil, 0o600))
+	}
+	names, err := d.Names()
+	require.NoError(t, err)
+	assert.ElementsMatch(t, want, names)
 }
 
 func TestRemoveMayBeRepeated(t *testing.T) {
@@ -294,6 +309,7 @@ func BenchmarkNames(b *testing.B) {
 		open func(string, Fault) (*Dir, error)
 	}{{"at", At}, {"opened", Open}} {
 		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
 			for b.Loop() {
 				d, err := c.open(path, nil)
 				require.NoError(b, err)

@@ -44,7 +44,15 @@ func (r *root) open(name string, writable bool) (handle, error) {
 	return handle{f}, err
 }
 
-func (r *root) list() (*os.File, error) { return r.r.Open(".") }
+// list returns the names of the files.
+func (r *root) list() ([]string, error) {
+	f, err := r.r.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
 
 func (r *root) lstat(name string) (fileInfo, error) {
 	info, err := r.r.Lstat(name)
