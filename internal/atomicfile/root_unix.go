@@ -120,31 +120,14 @@ func (r *root) openFile(name string, flags int) (handle, error) {
 	return handle{fd}, err
 }
 
-// list returns the names of the files. Package os makes a file of the directory
-// first: a call of the system and 3 allocations more (BenchmarkNames).
-func (r *root) list() (names []string, err error) {
+// list returns the names of the files.
+func (r *root) list() ([]string, error) {
 	defer runtime.KeepAlive(r)
 	fd, err := openat(r.fd, r.below("."), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	defer closeOnce(&fd)
-	var few [2 << 10]byte // as a rule pending/ has no more, and stacks are small
-	buffer := few[:]
-	for {
-		var n int
-		err := again(func() (err error) {
-			n, err = unix.ReadDirent(fd, buffer)
-			return err
-		})
-		if err != nil || n <= 0 {
-			return names, err
-		}
-		_, _, names = unix.ParseDirent(buffer[:n], -1, names)
-		if len(buffer) == len(few) && n > len(few)/2 {
-			buffer = make([]byte, 32<<10)
-		}
-	}
+	return readNames(fd)
 }
 
 func (r *root) lstat(name string) (info fileInfo, err error) {
