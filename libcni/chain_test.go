@@ -384,6 +384,11 @@ func TestEffectiveConfigIsRecorded(t *testing.T) {
 			l.Plugins[0].Network.Capabilities = map[string]bool{"ips": true}
 			return l
 		}, `{"vendor":7,"cniVersion":"1.0.0","name":"net","plugins":[{"a":1,"type":"one","capabilities":{"ips":true}}],"disableCheck":true}`},
+		{"one capability twice in the file, and another edited", func(t *testing.T) *NetworkConfigList {
+			l := mustList(t, `{"name":"net","cniVersion":"1.0.0","plugins":[{"type":"one","capabilities":{"ips":true,"ips":true}}]}`)
+			l.Plugins[0].Network.Capabilities["mac"] = true
+			return l
+		}, `{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"one","capabilities":{"ips":true,"mac":true}}]}`},
 		{"built by hand", func(t *testing.T) *NetworkConfigList {
 			return &NetworkConfigList{Name: "net", CNIVersion: "1.0.0", Plugins: []*PluginConfig{mustPlugin(t, `{"type":"one"}`)}}
 		}, `{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"one"}]}`},

@@ -94,29 +94,32 @@ func saysString(o rawjson.Object, key, value string) bool {
 // saysCapabilities reports whether the plugin's bytes declare what its Network
 // does.
 func (p *PluginConfig) saysCapabilities(o rawjson.Object) bool {
-	declared := 0
-	for _, has := range p.Network.Capabilities {
-		if has {
-			declared++
+	said := []byte("{}")
+	for _, m := range slices.Backward(o) {
+		if m.Folds("capabilities") {
+			said = m.Value
+			break
 		}
 	}
-	for _, m := range slices.Backward(o) {
-		if !m.Folds("capabilities") {
-			continue
-		}
-		_ = rawjson.EachMember(m.Value, func(c rawjson.Member) bool {
-			if c.Value[0] == 't' {
-				if !p.Network.Capabilities[c.Key()] {
-					declared = -1
-					return false
-				}
-				declared--
+	for name, has := range p.Network.Capabilities {
+		says := false // by the last of equal keys
+		_ = rawjson.EachMember(said, func(c rawjson.Member) bool {
+			if c.Is(name) {
+				says = c.Value[0] == 't'
 			}
 			return true
 		})
-		break
+		if says != has {
+			return false
+		}
 	}
-	return declared == 0
+	says := true
+	_ = rawjson.EachMember(said, func(c rawjson.Member) bool {
+		_, known := p.Network.Capabilities[c.Key()]
+		says = known || c.Value[0] != 't'
+		return says
+	})
+	return says
 }
 
 type flag struct {
