@@ -115,8 +115,10 @@ func (p *PluginConfig) saysCapabilities(o rawjson.Object) bool {
 	}
 	says := true
 	_ = rawjson.EachMember(said, func(c rawjson.Member) bool {
-		_, known := p.Network.Capabilities[c.Key()]
-		says = known || c.Value[0] != 't'
+		says = c.Value[0] != 't'
+		for name := range p.Network.Capabilities {
+			says = says || c.Is(name)
+		}
 		return says
 	})
 	return says
