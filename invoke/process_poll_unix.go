@@ -29,11 +29,12 @@ func (p *process) pipe(i int) (theirs *os.File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ours, other, events := r, w, int16(unix.POLLIN)
+	ours, other, ready := r, w, unix.PollFd{Events: unix.POLLIN}
 	if i == pollIn {
-		ours, other, events = w, r, unix.POLLOUT
+		ours, other, ready = w, r, unix.PollFd{Events: unix.POLLOUT}
 	}
-	p.polled[i] = unix.PollFd{Fd: int32(ours), Events: events}
+	ready.Fd = int32(ours)
+	p.polled[i] = ready
 	return os.NewFile(uintptr(other), "|"), os.NewSyscallError("fcntl", unix.SetNonblock(ours, true))
 }
 

@@ -153,7 +153,7 @@ func (p *process) signal(sig syscall.Signal) {
 }
 
 func leftGroup(pid int) bool {
-	pgid, err := syscall.Getpgid(pid)
+	pgid, err := unix.Getpgid(pid)
 	return err == nil && pgid != pid
 }
 
