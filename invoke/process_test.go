@@ -99,3 +99,39 @@ func TestLastWriterMayBeLateByAMoment(t *testing.T) {
 	assert.True(t, r.ok())
 	assert.Equal(t, "late\n", string(r.stdout.data))
 }
+
+// polling returns a process with nothing but one descriptor.
+func polling(i, fd int) *process {
+	p := &process{run: &run{}}
+	for i := range p.polled {
+		p.polled[i].Fd = -1
+	}
+	p.polled[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	return p
+}
+
+// Somebody may write faster than can be read, for ever.
+func TestServeEndsWhereThereIsAlwaysMore(t *testing.T) {
+	t.Parallel()
+	zero, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	p := polling(pollErr, zero)
+	defer p.closeAll()
+	p.serve(time.Now(), p.silent)
+	assert.False(t, p.silent())
+	assert.NotEmpty(t, p.run.stderr.String())
+}
+
+// Somebody else may have read what we were told is there.
+func TestReadOfNothingIsNoEnd(t *testing.T) {
+	t.Parallel()
+	r, w, err := newPipe()
+	require.NoError(t, err)
+	defer unix.Close(w)
+	require.NoError(t, unix.SetNonblock(r, true))
+	p := polling(pollOut, r)
+	defer p.closeAll()
+	p.polled[pollOut].Revents = unix.POLLIN
+	assert.Empty(t, p.read(pollOut))
+	assert.EqualValues(t, r, p.polled[pollOut].Fd)
+}

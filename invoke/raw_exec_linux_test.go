@@ -70,7 +70,12 @@ func TestThousandRunsLeakNothing(t *testing.T) {
 				if i%10 == worker {
 					path = failing
 				}
-				_, err := e.ExecPlugin(context.Background(), path, []byte("{}"), nil)
+				ctx, cancel := context.Background(), func() {}
+				if i%2 == 0 {
+					ctx, cancel = context.WithCancel(ctx)
+				}
+				_, err := e.ExecPlugin(ctx, path, []byte("{}"), nil)
+				cancel()
 				assert.Equal(t, path == failing, err != nil)
 			}
 		})
