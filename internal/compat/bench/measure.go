@@ -119,9 +119,17 @@ func (o *op) calibrate(slice time.Duration) (int, error) {
 		}
 		took := c.time * time.Duration(max(n*o.each, n))
 		if took > slice/4 || n >= maxOps || time.Since(start) > 4*slice {
-			return min(max(int(float64(n)*float64(slice)/float64(took)), 1), maxOps), nil
+			return fill(n, took, slice), nil
 		}
 	}
+}
+
+// fill returns how many operations fill a slice when n of them took that long.
+func fill(n int, took, slice time.Duration) int {
+	if took <= 0 {
+		return n // the clock has not moved
+	}
+	return int(min(max(float64(n)*float64(slice)/float64(took), 1), maxOps))
 }
 
 var began = time.Now()

@@ -7,7 +7,11 @@ func Rows() []*Row {
 	var rows []*Row
 	verb := func(name string, setup func(int) func(*Bench, string, library) (*op, error), least, aim, allocs [3]float64) {
 		for i, plugins := range []int{1, 3, 8} {
-			rows = append(rows, &Row{fmt.Sprintf("%s, %d plugins", name, plugins), least[i], aim[i], allocs[i], setup(plugins)})
+			s := "s"
+			if plugins == 1 {
+				s = ""
+			}
+			rows = append(rows, &Row{fmt.Sprintf("%s, %d plugin%s", name, plugins, s), least[i], aim[i], allocs[i], setup(plugins)})
 		}
 	}
 	verb("ADD", addRow, [3]float64{2.5, 5, 8}, [3]float64{3.5, 8, 12}, [3]float64{76, 86, 110})

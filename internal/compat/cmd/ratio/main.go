@@ -3,6 +3,13 @@
 //	go -C internal/compat run ./cmd/ratio [-scale] [-rounds n] [-slice time] [regexp]
 //	go -C internal/compat run ./cmd/ratio -callers n [-rounds n]
 //
+// The columns: time and allocations of one operation, upstream's and this library's;
+// how many times as fast this library is (the median of neighbouring slices, which
+// is not quite the quotient of the times); how many times as fast it is to be at
+// least, and aims to be. "below least": that is not reached in this run. All figures
+// are of one machine and one run, and on a busy one they differ from run to run; only
+// the allocations are held by a test (internal/compat/bench).
+//
 // The second form has a process of its own for each library, in which n callers
 // attach containers at once, and tells its threads and memory too.
 package main
@@ -54,7 +61,12 @@ func run(rows []*bench.Row, rounds int, slice time.Duration, pattern string) err
 	}
 	defer b.Close()
 	const format = "%-38s %11s %11s %8s %8s %7s %6s %6s  %s\n"
+	fmt.Println("Time and allocations of one operation, on this machine, in this run; ratio: how many")
+	fmt.Println("times as fast cnikit is; least, aim: how many times as fast it is to be. Figures differ")
+	fmt.Println("from run to run, those of a busy machine much: \"below least\" once means little.")
+	fmt.Println()
 	fmt.Printf(format, "", "upstream", "cnikit", "allocs", "allocs", "ratio", "least", "aim", "")
+	fmt.Printf(format, "", "", "", "upstream", "cnikit", "", "", "", "")
 	for _, row := range rows {
 		if !only.MatchString(row.Name) {
 			continue
@@ -69,7 +81,7 @@ func run(rows []*bench.Row, rounds int, slice time.Duration, pattern string) err
 		}
 		short := ""
 		if m.Ratio < row.Least {
-			short = "short of it"
+			short = "below least"
 		}
 		least, aim := "", ""
 		if row.Least > 0 {
