@@ -188,15 +188,22 @@ func (m *Manager) add(ctx context.Context, pod *Pod, args types.Args, w *wish) (
 
 // undo detaches what a failed Attach has made, the last one first. What the failed
 // network's plugins made, libcni has undone already, or has tried to: its intent is
-// there then, and its error has been told. left is what was there before.
+// there then, and its error has been told. Where there is a record all the same, it is
+// of somebody who does not know of podnet's locks. left is what was there before.
 func (m *Manager) undo(ctx context.Context, h *hold, wishes []*wish, left []key) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
 	for _, w := range slices.Backward(wishes) {
-		known, err := m.known(w.of(h.id))
-		if err == nil && known && w.made {
-			err = m.del(ctx, w.of(h.id), m.opts.Timeouts.rollback())
-			known = false
+		k := w.of(h.id)
+		var known bool
+		var err error
+		if w.made {
+			if known, err = m.known(k); err == nil && known {
+				err = m.del(ctx, k, m.opts.Timeouts.rollback())
+				known = false
+			}
+		} else {
+			known, err = m.begun(k)
 		}
 		if err != nil {
 			errs = append(errs, &Error{Op: "rollback", ContainerID: h.id, Network: w.Network, IfName: w.IfName, Err: err})

@@ -2,6 +2,7 @@ package podnet
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -67,6 +68,12 @@ func (m *Manager) known(k libcni.AttachmentKey) (bool, error) {
 	}
 	records, err := m.cni.Attachments(k)
 	return len(records) > 0, err
+}
+
+// begun reports whether an ADD of the attachment has failed and not been undone.
+func (m *Manager) begun(k libcni.AttachmentKey) (bool, error) {
+	pending, err := m.cni.Pending(k)
+	return slices.ContainsFunc(pending, func(p *libcni.PendingAttachment) bool { return !p.Running }), err
 }
 
 // del detaches one attachment by what is on disk about it.

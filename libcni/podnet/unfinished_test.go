@@ -283,3 +283,27 @@ func TestForgetThatDied(t *testing.T) {
 	assert.Empty(t, n.state())
 	n.nothingLeft()
 }
+
+// Somebody who does not know of podnet's locks makes an attachment while it is about to
+// be made here. It is not taken for what a failed Attach has left.
+func TestAttachmentOfSomebodyElseMeanwhile(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	path := filepath.Join(n.opts.CacheDir, "results", "b-con1-eth1")
+	record, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	n.before = func(_ context.Context, r request) error {
+		if r.verb == "ADD" && r.network == "a" {
+			return os.WriteFile(path, record, 0o600)
+		}
+		return nil
+	}
+	_, err = n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.ErrorIs(t, err, libcni.ErrAlreadyAttached)
+	left, err := n.Recover(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	assert.Equal(t, []string{"b/eth1"}, n.attached("con1"))
+}
