@@ -135,3 +135,16 @@ func TestReadOfNothingIsNoEnd(t *testing.T) {
 	assert.Empty(t, p.read(pollOut))
 	assert.EqualValues(t, r, p.polled[pollOut].Fd)
 }
+
+// A plugin may have closed its standard input: who is not heard is not asked again.
+func TestWriteToNobodyIsTheEnd(t *testing.T) {
+	t.Parallel()
+	r, w, err := newPipe()
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(r))
+	p := polling(pollIn, w)
+	defer p.closeAll()
+	p.request = []byte("{}")
+	p.write()
+	assert.EqualValues(t, -1, p.polled[pollIn].Fd)
+}
