@@ -27,11 +27,14 @@ import (
 // refuse them would take a network from the container and give nobody an address
 // back.)
 //
+// A damaged record, which may be of an attachment in use, is logged, and keeps its
+// network and the name of its interface as well, no more.
+//
 // Errors: an [*Error], in which errors.Is finds [libcni.ErrAlreadyAttached] for a
 // network that the container is attached to and for which no interface name is
-// given; [ErrInterfaceInUse]; [ErrUnfinished], joined to why DEL fails; and, of the
-// networks, the errors of [libcni.CNIConfig.AddNetworkList] and
-// [libcni.ConfSet.Get]. What could not be undone is joined to it, stays on record,
+// given; [ErrInterfaceInUse]; [ErrUnfinished], joined to why DEL fails; a
+// [*libcni.RecordError], for a network whose record is damaged; and, of the networks,
+// the errors of [libcni.CNIConfig.AddNetworkList] and [libcni.ConfSet.Get]. What could not be undone is joined to it, stays on record,
 // and is tried again by the next operation on the container and by Recover.
 func (m *Manager) Attach(ctx context.Context, pod Pod) ([]*Attachment, error) {
 	attachments, err := m.attach(ctx, &pod)
@@ -58,85 +61,116 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		return nil, err
 	}
 	defer h.release()
-	taken, stuck, err := m.taken(ctx, h)
+	has, err := m.standing(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	h.finished = len(stuck) == 0 // until something is begun
+	h.finished = len(has.left) == 0 // until something is begun
 	config := m.Config()
-	wishes, err := m.wishes(config, pod, taken, stuck)
+	wishes, err := m.wishes(config, pod, has)
 	if err != nil {
 		return nil, err
 	}
 	lo := 0
-	if !m.opts.NoLoopback && !slices.ContainsFunc(taken, func(k key) bool { return k.IfName == loopbackName }) {
+	if !m.opts.NoLoopback && !has.loopback() {
 		list, err := config.loopback()
 		if err != nil {
 			return nil, err
 		}
-		if err := unfinished(stuck, key{Network: list.Name, IfName: loopbackName}); err != nil {
+		if err := has.blocks(key{Network: list.Name, IfName: loopbackName}); err != nil {
 			return nil, err
 		}
 		wishes = slices.Insert(wishes, 0, &wish{key: key{Network: list.Name, IfName: loopbackName}, list: list})
 		lo = 1
 	}
-	attachments, err := m.fulfil(ctx, h, pod, args, wishes, stuck)
+	attachments, err := m.fulfil(ctx, h, pod, args, wishes, has.left)
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range stuck {
+	for _, l := range has.stuck {
 		m.report(l)
+	}
+	for _, d := range has.damaged {
+		m.warn("a container is attached to more networks although a record of it is damaged", d.fault("attach"))
 	}
 	return attachments[lo:], nil
 }
 
-// taken returns the container's attachments, after finishing what an earlier
-// operation on it has left, and what of that could not be finished.
-func (m *Manager) taken(ctx context.Context, h *hold) (taken []key, stuck []Leftover, err error) {
+// standing is what a container has when an operation on it begins.
+type standing struct {
+	id      string
+	taken   []key      // its attachments
+	stuck   []Leftover // what an earlier operation has left and could not be finished
+	damaged []*damaged // what cannot be read: attachments, or what is left of some
+	left    []key      // what the container's file must go on to name
+}
+
+// standing finishes what an earlier operation on the container has left.
+func (m *Manager) standing(ctx context.Context, h *hold) (*standing, error) {
+	has := &standing{id: h.id}
 	traces, err := m.settled(ctx, h.id)
 	if err != nil {
-		return nil, nil, err // what it has cannot be known
+		if has.damaged, err = m.unreadable(h.id, traces, err); err != nil {
+			return nil, err // what it has cannot be known
+		}
+		if len(has.damaged) > 0 {
+			has.left = h.unseen(traces, has.damaged[0].err)
+		}
 	}
 	found := m.finish(ctx, h, traces)
 	for _, t := range traces {
 		left := slices.ContainsFunc(found, func(l Leftover) bool { return l.AttachmentKey == t.AttachmentKey })
 		if !left {
-			taken = append(taken, keyOf(t.AttachmentKey))
+			has.taken = append(has.taken, keyOf(t.AttachmentKey))
 		}
 	}
 	for _, l := range found {
 		if l.Err != nil {
-			stuck = append(stuck, l)
+			has.stuck = append(has.stuck, l)
+			has.left = append(has.left, keyOf(l.AttachmentKey))
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, nil, join(&Error{Op: "attach", ContainerID: h.id, Err: context.Cause(ctx)}, errorsOf(stuck))
+		return nil, join(&Error{Op: "attach", ContainerID: h.id, Err: context.Cause(ctx)}, errorsOf(has.stuck))
 	}
-	return taken, stuck, nil
+	return has, nil
 }
 
-// unfinished returns an error if the attachment cannot be made because of one that
-// an earlier operation has left: to the same network, where no interface is named,
-// or behind the same interface.
-func unfinished(stuck []Leftover, k key) error {
-	for _, l := range stuck {
-		if k.IfName == l.IfName || k.IfName == "" && k.Network == l.Network {
+// loopback reports whether the loopback interface has been brought up.
+func (s *standing) loopback() bool {
+	return slices.ContainsFunc(s.taken, func(k key) bool { return k.IfName == loopbackName }) ||
+		slices.ContainsFunc(s.damaged, func(d *damaged) bool { return d.IfName == loopbackName })
+}
+
+// blocks returns an error if the attachment cannot be made because of one with a
+// damaged record, or one that an earlier operation has left: to the same network,
+// where no interface is named, or behind the same interface.
+func (s *standing) blocks(k key) error {
+	same := func(other libcni.AttachmentKey) bool {
+		return k.IfName == other.IfName || k.IfName == "" && k.Network == other.Network
+	}
+	fail := func(err error) error {
+		return &Error{Op: "attach", ContainerID: s.id, Network: k.Network, IfName: k.IfName, Err: err}
+	}
+	for _, d := range s.damaged {
+		if same(d.AttachmentKey) {
+			return fail(d.cause())
+		}
+	}
+	for _, l := range s.stuck {
+		if same(l.AttachmentKey) {
 			err := fmt.Errorf("%w: DEL runs with the configuration that was recorded, not with today's; to do: mend what fails, or give up with Forget", ErrUnfinished)
 			if errors.Is(l.Err, libcni.ErrAddRunning) {
 				err = fmt.Errorf("%w: it has left a plugin that is at work; to do: try again when it has ended, or end it (fuser -v says which process has %s open)", ErrUnfinished, l.Path)
 			}
-			return &Error{Op: "attach", ContainerID: l.ContainerID, Network: k.Network, IfName: k.IfName, Err: join(err, l.Err)}
+			return fail(join(err, l.Err))
 		}
 	}
 	return nil
 }
 
-// fulfil attaches all or nothing.
-func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args, wishes []*wish, stuck []Leftover) ([]*Attachment, error) {
-	var left []key
-	for _, l := range stuck {
-		left = append(left, keyOf(l.AttachmentKey))
-	}
+// fulfil attaches all or nothing. left is what was there before and is to be detached.
+func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args, wishes []*wish, left []key) ([]*Attachment, error) {
 	begun := entry{Operation: attaching, Attachments: slices.Clone(left)}
 	for _, w := range wishes {
 		begun.Attachments = append(begun.Attachments, w.key)

@@ -28,7 +28,13 @@ func (m *Manager) Check(ctx context.Context, containerID string, networks ...str
 	records, err := m.cni.Attachments(libcni.AttachmentKey{ContainerID: containerID})
 	var errs []error
 	if err != nil {
-		errs = append(errs, fail(err))
+		damaged, rest := m.damaged(h.id, networks, err)
+		for _, d := range damaged {
+			errs = append(errs, d.fault("check"))
+		}
+		if rest != nil {
+			errs = append(errs, fail(rest))
+		}
 	}
 	named := func(k key) bool { return len(networks) == 0 || slices.Contains(networks, k.Network) }
 	left, err := m.leftOf(h)

@@ -3,6 +3,7 @@ package podnet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ import (
 // Of a damaged record the arguments of ADD are lost: it is detached with the
 // network's configuration and the network namespace of the container's other records,
 // and an error says what may be left; where no other record tells the namespace it
-// stays, and the error says what to do.
+// stays, and Forget detaches it without.
 func (m *Manager) Detach(ctx context.Context, containerID string, networks ...string) error {
 	h, err := m.hold(ctx, containerID, false, false)
 	if err != nil {
@@ -43,7 +44,8 @@ func (m *Manager) Detach(ctx context.Context, containerID string, networks ...st
 		damaged, rest := m.damaged(h.id, networks, err)
 		errs = []error{rest}
 		for _, d := range damaged {
-			errs = append(errs, m.detachDamaged(ctx, d))
+			m.warn("detaching with the network's configuration and without the arguments of ADD, the record is damaged", d.err)
+			errs = append(errs, m.detachDamaged(ctx, "detach", d, false))
 		}
 	}
 	named := func(t *trace) bool { return len(networks) == 0 || slices.Contains(networks, t.Network) }
@@ -142,17 +144,24 @@ func keysOf(traces []*trace) []key {
 	return keys
 }
 
-// errUnknownNetNS says why an attachment with a damaged record stays as it is.
-var errUnknownNetNS = errors.New("the record is damaged, and no other one of the container tells the network namespace, without which plugins would leave the interface behind; to do: run libcni's DelNetworkList with the namespace and the capability arguments")
-
-// errUnknownArgs says what may be left of an attachment whose record was damaged.
-var errUnknownArgs = errors.New("detached, but its record was damaged: plugins did not get the capability arguments of ADD, and what those asked for, such as port mappings, may be left")
-
 // damaged is a record that cannot be read and whose name says whose it is.
 type damaged struct {
 	libcni.AttachmentKey
 	list *libcni.NetworkConfigList
 	err  *libcni.RecordError
+}
+
+// cause says what is wrong and what to do. Here that is not what the RecordError
+// advises, who knows of no Manager; so its words are taken and not its %+v.
+func (d *damaged) cause() error {
+	if d.Network == "" {
+		return fmt.Errorf("%w; to do: no configured network has this record: remove it if its attachment is gone, or configure its network again and call Detach", d.err)
+	}
+	return fmt.Errorf("%w; to do: call Detach for network %s, or give up with Forget", d.err, d.Network)
+}
+
+func (d *damaged) fault(op string) error {
+	return &Error{Op: op, ContainerID: d.ContainerID, Network: d.Network, IfName: d.IfName, Err: d.cause()}
 }
 
 // damaged finds, of what cannot be read, the records whose name says that they are
@@ -176,29 +185,72 @@ func (m *Manager) damaged(id string, networks []string, err error) (mine []*dama
 	return mine, join(others...)
 }
 
+// unreadable finds, of what cannot be read, what keeps no more of the container from
+// others than an interface and perhaps a network. The error is about the rest, of
+// which nobody can tell what it means.
+func (m *Manager) unreadable(id string, traces []*trace, err error) ([]*damaged, error) {
+	found, rest := m.damaged(id, nil, err)
+	var fatal []error
+	for _, err := range joined.List(rest) {
+		d := &damaged{AttachmentKey: libcni.AttachmentKey{ContainerID: id}}
+		if !errors.As(err, &d.err) {
+			fatal = append(fatal, err)
+			continue
+		}
+		dir, name := filepath.Split(d.err.Path)
+		at := strings.LastIndex(name, "-"+id+"-")
+		switch filepath.Base(dir) {
+		case "results":
+			if at < 0 {
+				fatal = append(fatal, err)
+				continue
+			}
+			d.IfName = interfaceOf(name[at+len("-"+id+"-"):])
+			found = append(found, d)
+		case "pending":
+			// Either there is a trace of it, or nothing says whose it is.
+			if !slices.ContainsFunc(traces, func(t *trace) bool { return t.path == d.err.Path }) {
+				m.warn("the file of an ADD cannot be read, nobody can tell of which attachment", err)
+			}
+		default:
+			fatal = append(fatal, err)
+		}
+	}
+	return found, join(fatal...)
+}
+
 // detachDamaged detaches an attachment whose record cannot be read, with the
 // network's configuration of today and the network namespace of the container's
-// other records. The error may be about what is left although it is detached.
-func (m *Manager) detachDamaged(ctx context.Context, d *damaged) error {
+// other records. Where they tell none, it is done without one if blindly, or else not
+// at all. The error may be about what is left although it is detached.
+func (m *Manager) detachDamaged(ctx context.Context, op string, d *damaged, blindly bool) error {
 	fail := func(err error) error {
-		return &Error{Op: "detach", ContainerID: d.ContainerID, Network: d.Network, IfName: d.IfName, Err: err}
+		return &Error{Op: op, ContainerID: d.ContainerID, Network: d.Network, IfName: d.IfName, Err: err}
 	}
 	netns := m.netnsOf(d.ContainerID)
-	if netns == "" {
-		return fail(join(errUnknownNetNS, d.err))
+	if netns == "" && !blindly {
+		return fail(fmt.Errorf("%w; no other record of the container tells the network namespace, without which plugins leave the interface behind; to do: give up with Forget, which frees the addresses", d.err))
 	}
-	m.warn("detaching with the network's configuration and without the arguments of ADD, the record is damaged", d.err)
-	ctx, cancel := bounded(ctx, m.opts.Timeouts.Del)
+	ctx, cancel := bounded(context.WithValue(ctx, toldOf{}, d.err.Path), m.opts.Timeouts.Del)
 	defer cancel()
-	err := m.cni.DelNetworkList(ctx, d.list, &libcni.RuntimeConf{ContainerID: d.ContainerID, IfName: d.IfName, NetNS: netns})
-	switch {
-	case err != nil:
+	if err := m.cni.DelNetworkList(ctx, d.list, &libcni.RuntimeConf{ContainerID: d.ContainerID, IfName: d.IfName, NetNS: netns}); err != nil {
 		return fail(err)
-	case takesArguments(d.list):
-		return fail(errUnknownArgs)
 	}
-	return nil
+	var left []string
+	if netns == "" {
+		left = append(left, "plugins did not get the network namespace, and the interface in it may be left")
+	}
+	if takesArguments(d.list) {
+		left = append(left, "plugins did not get the capability arguments of ADD, and what those asked for, such as port mappings, may be left")
+	}
+	if left == nil {
+		return nil
+	}
+	return fail(errors.New("detached, but its record was damaged: " + strings.Join(left, "; ")))
 }
+
+// toldOf is the key of a context whose caller tells of a damaged record itself.
+type toldOf struct{}
 
 // netnsOf returns the network namespace of a container as its records and intents
 // tell it; empty if none does.
@@ -233,11 +285,32 @@ func takesArguments(list *libcni.NetworkConfigList) bool {
 // named returns the configured network that a record's name begins with, and the
 // interface that it ends with; nil if it is not of the container.
 func (m *Manager) named(id, name string) (*libcni.NetworkConfigList, string) {
-	for _, n := range m.Config().Networks {
+	of := func(n *libcni.NetworkConfigList) string {
 		ifname, ok := strings.CutPrefix(name, n.Name+"-"+id+"-")
-		if ok && types.ValidateInterfaceName(ifname) == nil {
+		if ifname = interfaceOf(ifname); ok && types.ValidateInterfaceName(ifname) == nil {
+			return ifname
+		}
+		return ""
+	}
+	config := m.Config()
+	for _, n := range config.Networks {
+		if ifname := of(n.NetworkConfigList); ifname != "" {
 			return n.NetworkConfigList, ifname
 		}
 	}
+	if own, err := config.loopback(); err == nil {
+		if ifname := of(own); ifname != "" {
+			return own, ifname
+		}
+	}
 	return nil, ""
+}
+
+// interfaceOf returns the interface that a record's name ends with: libcni adds a
+// hash where two attachments would have the same name.
+func interfaceOf(end string) string {
+	if i := strings.LastIndexByte(end, '#'); i >= 0 && len(end)-i == len("#")+2*16 {
+		return end[:i]
+	}
+	return end
 }

@@ -19,6 +19,11 @@ import (
 // it any more. For the plugins it is no valid attachment from now on, and those that
 // know GC clean up after it when [Manager.GC] runs.
 //
+// DEL is run for a damaged record too, with the network's configuration: without the
+// capability arguments of ADD and, if the container's other records do not tell it,
+// without the network namespace. So addresses are freed; what may be left is in the
+// error.
+//
 // What ctx does not leave the time for stays, as after a Detach that failed: each DEL
 // may take Timeouts.Del. The
 // error joins the context's and what could not be forgotten: a file that cannot be
@@ -63,7 +68,7 @@ func (m *Manager) Forget(ctx context.Context, containerID string, networks ...st
 		found = append(found, l)
 	}
 	for _, d := range damaged {
-		forget(Leftover{AttachmentKey: d.AttachmentKey, Recorded: true, Path: d.err.Path, Err: m.detachDamaged(ctx, d)})
+		forget(Leftover{AttachmentKey: d.AttachmentKey, Recorded: true, Path: d.err.Path, Err: m.detachDamaged(ctx, "forget", d, true)})
 	}
 	for _, t := range traces {
 		forget(m.detachTrace(ctx, "forget", t))

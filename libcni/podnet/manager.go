@@ -99,8 +99,21 @@ func (m *Manager) newCNI(exec invoke.Exec) *libcni.CNIConfig {
 		Rollback: true, RollbackTimeout: m.opts.Timeouts.rollback(),
 		ContinueOnDelError: true, RequireRecord: true, RefuseSecondAdd: true, WaitForAdd: m.opts.waitForAdd,
 		Env: m.opts.Env, Observer: m.opts.Observer,
-		Warn: func(_ context.Context, err error) { m.warn("records of attachments", err) },
+		Warn: m.warnOfRecord,
 	})
+}
+
+// warnOfRecord logs what libcni found on disk and could do without.
+func (m *Manager) warnOfRecord(ctx context.Context, err error) {
+	var record *libcni.RecordError
+	if errors.As(err, &record) && record.Path == ctx.Value(toldOf{}) {
+		return
+	}
+	if errors.Is(err, libcni.ErrAddRunning) {
+		m.warn("DEL runs beside an ADD that is still under way", err)
+		return
+	}
+	m.warn("a record of an attachment cannot be read or removed", err)
 }
 
 // discard takes the plugins' standard error: it is in the errors of those that

@@ -49,9 +49,9 @@ type wish struct {
 	made bool           // its ADD has succeeded
 }
 
-// wishes resolves what the pod asks for, with a configuration. taken are the
-// container's attachments, stuck those that an earlier operation has left.
-func (m *Manager) wishes(c *Config, pod *Pod, taken []key, stuck []Leftover) ([]*wish, error) {
+// wishes resolves what the pod asks for, with a configuration and what the container
+// has.
+func (m *Manager) wishes(c *Config, pod *Pod, has *standing) ([]*wish, error) {
 	networks := pod.Networks
 	if len(networks) == 0 {
 		networks = []Network{{}}
@@ -62,12 +62,15 @@ func (m *Manager) wishes(c *Config, pod *Pod, taken []key, stuck []Leftover) ([]
 	}
 	used := map[string]string{} // network by interface name
 	had := map[string]bool{}
-	for _, k := range taken {
+	for _, k := range has.taken {
 		used[k.IfName] = k.Network
 		had[k.Network] = true
 	}
-	for _, l := range stuck {
+	for _, l := range has.stuck {
 		used[l.IfName] = l.Network
+	}
+	for _, d := range has.damaged {
+		used[d.IfName] = cmp.Or(d.Network, "of a damaged record")
 	}
 	if !m.opts.NoLoopback && used[loopbackName] == "" {
 		used[loopbackName] = "loopback"
@@ -85,7 +88,7 @@ func (m *Manager) wishes(c *Config, pod *Pod, taken []key, stuck []Leftover) ([]
 		fail := func(err error) error {
 			return &Error{Op: "attach", ContainerID: pod.ID, Network: w.Network, IfName: n.IfName, Err: err}
 		}
-		if err := unfinished(stuck, key{Network: w.Network, IfName: n.IfName}); err != nil {
+		if err := has.blocks(key{Network: w.Network, IfName: n.IfName}); err != nil {
 			return nil, err
 		}
 		if n.IfName != "" {
