@@ -49,6 +49,7 @@ func FuzzDecodeResult(f *testing.F) {
 		`{"cniVersion":"1.1.0","ips":[{"address":"::ffff:1.2.3.4/120","gateway":"::ffff:1.2.3.4","interface":-0}]}`,
 		`{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/024","gateway":"","interface":1}]}`,
 		`{"cniVersion":"1.1.0","ips":[{"address":"fe80::1%eth0/64"},{"address":"10.0.0.1","gateway":"fe80::1%eth0"}]}`,
+		`{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1/8","gateway":"fe80::1%eth0"}]}`,
 		`{"cniVersion":"1.1.0","ips":[{"interface":1,"interface":2,"address":"10.0.0.2/24","address":"10.0.0.3/24"}]}`,
 		`{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.2/24","ADDRESS":"10.0.0.3/24"}],"IPS":[{}]}`,
 		`{"cniVersion":"1.1.0","ips":[{"interface":1}],"ips":[{"gateway":"10.0.0.1"}]}`,

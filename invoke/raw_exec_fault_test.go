@@ -223,15 +223,20 @@ func TestPrepare(t *testing.T) {
 	t.Parallel()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
+	attr := &syscall.SysProcAttr{} // of all plugins
 	e := &invoke.RawExec{Prepare: func(c *exec.Cmd) {
 		c.Dir = dir
 		c.Env = []string{"A=b"}
 		c.Stdout = io.Discard // ours wins
-		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		c.SysProcAttr = attr
 	}}
 	out, err := e.ExecPlugin(context.Background(), script(t, `/bin/pwd; echo $A`), nil, nil)
 	require.NoError(t, err)
 	assert.Equal(t, dir+"\nb\n", string(out))
+	assert.Equal(t, &syscall.SysProcAttr{}, attr, "it is not ours to change")
+	attr.Setsid = true
+	_, err = e.ExecPlugin(context.Background(), script(t, `:`), nil, nil)
+	require.NoError(t, err, "who leads a session cannot be given a group")
 }
 
 func TestProcessGroup(t *testing.T) {

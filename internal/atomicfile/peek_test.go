@@ -38,6 +38,29 @@ func TestPeek(t *testing.T) {
 	require.NoError(t, locked.Close())
 }
 
+// Who looks at a file keeps nobody from having it, however long the look takes.
+func TestPeekHoldsNothing(t *testing.T) {
+	if !lendable {
+		t.Skip("no shared locks that say so")
+	}
+	d := open(t, nil)
+	made, err := d.Temp()
+	require.NoError(t, err)
+	require.NoError(t, made.Rename("file"))
+	for _, want := range []bool{true, false} {
+		f, held, err := d.Peek("file")
+		require.NoError(t, err)
+		assert.Equal(t, want, held)
+		if held {
+			require.NoError(t, made.Release())
+		}
+		locked, err := d.Lock("file")
+		require.NoError(t, err)
+		require.NoError(t, locked.Release())
+		require.NoError(t, f.Close())
+	}
+}
+
 // Those that look at a file at the same moment do not take each other for its owner.
 func TestPeekBesideOthers(t *testing.T) {
 	if !lendable {

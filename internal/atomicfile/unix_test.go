@@ -254,3 +254,23 @@ func TestClosedIsClosed(t *testing.T) {
 	_, err = d.Names()
 	assert.ErrorIs(t, err, syscall.EBADF)
 }
+
+func TestRemoveOfDirectories(t *testing.T) {
+	d := open(t, nil)
+	require.NoError(t, os.MkdirAll(d.Path("full/inner"), 0o700))
+	require.NoError(t, os.Mkdir(d.Path("empty"), 0o700))
+	require.NoError(t, d.Remove("empty"))
+	assert.NoDirExists(t, d.Path("empty"))
+	assert.Error(t, d.Remove("full"))
+	assert.DirExists(t, d.Path("full/inner"))
+}
+
+// What the system takes a part of is not written.
+func TestPartOfAWriteIsNone(t *testing.T) {
+	var ends [2]int
+	require.NoError(t, syscall.Pipe(ends[:]))
+	defer syscall.Close(ends[0])
+	defer syscall.Close(ends[1])
+	require.NoError(t, syscall.SetNonblock(ends[1], true))
+	assert.ErrorIs(t, (&handle{ends[1]}).write(make([]byte, 8<<20)), syscall.EAGAIN)
+}
