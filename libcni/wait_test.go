@@ -211,3 +211,13 @@ func TestPatience(t *testing.T) {
 		})
 	}
 }
+
+// A DEL that has waited in vain and fails says both.
+func TestDelGivesUpWaitingAndFails(t *testing.T) {
+	f := newFixture(t, Options{WaitForAdd: time.Millisecond})
+	f.held(t, "held")
+	f.fake.replies["one DEL"] = errBanana
+	err := f.DelAttachment(t.Context(), AttachmentKey{"net", "c1", "eth0"})
+	require.ErrorIs(t, err, ErrAddRunning)
+	assert.ErrorIs(t, err, errBanana)
+}
