@@ -33,7 +33,9 @@ import (
 // Errors: an [*Error], in which errors.Is finds [libcni.ErrAlreadyAttached] for a
 // network that the container is attached to and for which no interface name is
 // given; [ErrInterfaceInUse]; [ErrUnfinished], joined to why DEL fails; a
-// [*libcni.RecordError], for a network whose record is damaged; and, of the networks,
+// [*libcni.RecordError], for a network whose record is damaged;
+// [invoke.ErrPluginNotFound], for all plugins that are not installed, those that give
+// the addresses included, and before any plugin runs; and, of the networks,
 // the errors of [libcni.CNIConfig.AddNetworkList] and [libcni.ConfSet.Get]. What could not be undone is joined to it, stays on record,
 // and is tried again by the next operation on the container and by Recover.
 func (m *Manager) Attach(ctx context.Context, pod Pod) ([]*Attachment, error) {
@@ -82,6 +84,9 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		}
 		wishes = slices.Insert(wishes, 0, &wish{key: key{Network: list.Name, IfName: loopbackName}, list: list})
 		lo = 1
+	}
+	if err := m.installed(config, pod.ID, wishes); err != nil {
+		return nil, err
 	}
 	attachments, err := m.fulfil(ctx, h, pod, args, wishes, has.left)
 	if err != nil {
@@ -167,6 +172,19 @@ func (s *standing) blocks(k key) error {
 		}
 	}
 	return nil
+}
+
+// installed returns an error that names all plugins of the networks that have no
+// executable. Those that the configuration misses may have come since; one that has
+// gone since is found out by libcni.
+func (m *Manager) installed(config *Config, id string, wishes []*wish) error {
+	var errs []error
+	for _, w := range wishes {
+		if err := m.find(missingOf(w.list, config.Missing)); err != nil {
+			errs = append(errs, &Error{Op: "attach", ContainerID: id, Network: w.Network, IfName: w.IfName, Err: err})
+		}
+	}
+	return join(errs...)
 }
 
 // fulfil attaches all or nothing. left is what was there before and is to be detached.

@@ -22,7 +22,8 @@ type Config struct {
 	// they were when it last was good.
 	Kept []string
 	// Missing are the plugins, by type, that no directory has an executable of,
-	// sorted. A network that needs one of them cannot attach yet.
+	// sorted; those that give the addresses (ipam) are among them. A network that
+	// needs one of them cannot attach yet.
 	Missing []string
 	// Err is why the directory could not be read at all. All networks are then
 	// those of the last time that it could.
@@ -102,15 +103,31 @@ func (c *Config) keep(prev *Config) {
 func (c *Config) plugins() []string {
 	var types []string
 	for _, n := range c.Networks {
-		for _, p := range n.Plugins {
-			types = append(types, p.Network.Type)
-			if ipam := p.Network.IPAM.Type; ipam != "" {
-				types = append(types, ipam)
-			}
-		}
+		types = append(types, pluginsOf(n.Plugins...)...)
 	}
 	slices.Sort(types)
 	return slices.Compact(types)
+}
+
+// pluginsOf returns the types of plugins and of those they leave the addresses to.
+func pluginsOf(plugins ...*libcni.PluginConfig) []string {
+	var types []string
+	for _, p := range plugins {
+		types = append(types, p.Network.Type)
+		if ipam := p.Network.IPAM.Type; ipam != "" {
+			types = append(types, ipam)
+		}
+	}
+	return types
+}
+
+// missingOf returns those of missing that the network needs, each once.
+func missingOf(n *libcni.NetworkConfigList, missing []string) []string {
+	if len(missing) == 0 {
+		return nil
+	}
+	needed := pluginsOf(n.Plugins...)
+	return slices.DeleteFunc(slices.Clone(missing), func(plugin string) bool { return !slices.Contains(needed, plugin) })
 }
 
 // same reports whether nothing has changed but the generation.

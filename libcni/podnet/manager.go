@@ -55,7 +55,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 			_, err := exec.FindInPath(plugin, opts.PluginDirs)
 			return err
 		},
-		warn: m.warn,
+		warn: func(msg string, fields ...any) { opts.Logger.Warn("podnet: "+msg, fields...) },
 	}
 	if opts.blind {
 		m.store.openWith(nil)

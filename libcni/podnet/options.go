@@ -49,8 +49,8 @@ type Options struct {
 	// of the machine.
 	NoSync bool
 
-	// Logger gets what goes wrong without failing a call: bad configurations,
-	// leftovers, capability arguments that no plugin takes; at level Info the
+	// Logger gets what goes wrong without failing a call: bad configurations and
+	// plugins that are not installed, each at Open or when it comes up, leftovers, capability arguments that no plugin takes; at level Info the
 	// leftovers that Open has cleaned up. Nil: nobody.
 	Logger *slog.Logger
 	// OnChange is called with each new configuration, one at a time. It must

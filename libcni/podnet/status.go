@@ -25,8 +25,8 @@ const (
 	Limited
 	// NotAvailable: a plugin cannot attach now (code 50).
 	NotAvailable
-	// Failed: a plugin has no executable, failed in another way, or did not answer
-	// in time.
+	// Failed: a plugin, or the one that gives it the addresses (ipam), has no
+	// executable, failed in another way, or did not answer in time.
 	Failed
 	// BadConfig: the network's file cannot be used.
 	BadConfig
@@ -169,15 +169,25 @@ func (s *NetworkStatus) sum(late error) {
 	}
 }
 
+// find returns an error that names all of the plugins that have no executable.
+func (m *Manager) find(plugins []string) error {
+	var errs []error
+	for _, plugin := range plugins {
+		errs = append(errs, m.store.find(plugin))
+	}
+	return join(errs...)
+}
+
 // askPlugin asks one plugin of a network.
 func (m *Manager) askPlugin(ctx context.Context, n *libcni.NetworkConfigList, plugin int) PluginStatus {
 	p := n.Plugins[plugin]
 	s := PluginStatus{Type: p.Network.Type}
+	if s.Err = m.find(pluginsOf(p)); s.Err != nil {
+		s.State = Failed
+		return s
+	}
 	if !n.Supports("STATUS") {
 		s.State = Unknown
-		if s.Err = m.store.find(p.Network.Type); s.Err != nil {
-			s.State = Failed
-		}
 		return s
 	}
 	alone := *n

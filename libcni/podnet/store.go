@@ -3,11 +3,15 @@ package podnet
 import (
 	"context"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/cnikit/cnikit/libcni"
 )
 
 // store has the latest good configuration and follows the files it comes from.
@@ -15,7 +19,7 @@ type store struct {
 	dir     string                    // of configurations
 	plugins []string                  // directories of plugins
 	find    func(plugin string) error // nil: there is an executable
-	warn    func(msg string, err error)
+	warn    func(msg string, fields ...any)
 	changed func(*Config) // called from one goroutine
 	pace    pace
 
@@ -52,7 +56,7 @@ var defaultPace = pace{
 func (s *store) open() {
 	w, err := newWatch()
 	if err != nil {
-		s.warn("network configurations cannot be watched and are read again every "+s.pace.blind.String(), err)
+		s.warn("network configurations cannot be watched and are read again every "+s.pace.blind.String(), "error", err)
 	}
 	s.openWith(w)
 }
@@ -62,7 +66,9 @@ func (s *store) openWith(w *watch) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.requests, s.stop, s.stopped = make(chan chan struct{}), cancel, ctx.Done()
 	s.watch = w
-	s.current.Store(s.read())
+	first := s.read()
+	s.current.Store(first)
+	s.tell(first, nil)
 	s.done.Go(s.run)
 }
 
@@ -114,7 +120,7 @@ func (s *store) run() {
 			timer.Reset(min(s.pace.quiet, max(0, s.pace.patience-time.Since(first))))
 			continue
 		case err := <-faults: // most often: too many events to keep
-			s.warn("watching network configurations", err)
+			s.warn("watching network configurations", "error", err)
 			timer.Reset(s.pace.quiet)
 			continue
 		case done := <-s.requests:
@@ -167,26 +173,60 @@ func (s *store) publish(next *Config) {
 		return
 	}
 	s.current.Store(next)
-	if next.worse(prev) {
-		for _, bad := range next.Bad {
-			s.warn("bad network configuration "+bad.Place()+kept(next, bad.Network), bad)
-		}
-		if next.Err != nil {
-			s.warn("network configurations stay as they were", next.Err)
-		}
-	}
+	s.tell(next, prev)
 	if s.changed != nil {
 		s.changed(next)
 	}
 }
 
-func kept(c *Config, network string) string {
-	for _, name := range c.Kept {
-		if name == network {
-			return ", which stays as it was"
+// tell warns of what is wrong and was not in prev, each once.
+func (s *store) tell(next, prev *Config) {
+	if next.Err != nil && (prev == nil || prev.Err == nil || prev.Err.Error() != next.Err.Error()) {
+		s.warn("network configurations cannot be read and stay as they were", "dir", s.dir, "error", next.Err)
+	}
+	told := map[complaint]bool{}
+	if prev != nil {
+		for _, c := range s.complaints(prev) {
+			told[c] = true
 		}
 	}
-	return ""
+	for _, c := range s.complaints(next) {
+		if told[c] {
+			continue
+		}
+		fields := []any{"file", c.file}
+		for _, f := range [...][2]string{{"network", c.network}, {"plugin", c.plugin}, {"at", c.place}, {"error", c.err}} {
+			if f[1] != "" {
+				fields = append(fields, f[0], f[1])
+			}
+		}
+		s.warn(c.msg, fields...)
+	}
+}
+
+// complaint is what is wrong with one network, for the log.
+type complaint struct{ msg, file, network, plugin, place, err string }
+
+func (s *store) complaints(c *Config) []complaint {
+	var all []complaint
+	for _, bad := range c.Bad {
+		msg := "a network configuration is bad and not in use"
+		if slices.ContainsFunc(c.Networks, func(n *libcni.NetworkFile) bool {
+			return slices.Contains(c.Kept, n.Name) && (n.Name == bad.Network || n.File == bad.File)
+		}) {
+			msg = "a network configuration is bad, its network stays in use as it was when it was good"
+		}
+		all = append(all, complaint{msg: msg, file: bad.File, network: bad.Network, place: bad.Place(), err: bad.Error()})
+	}
+	for _, n := range c.Networks {
+		for _, plugin := range missingOf(n.NetworkConfigList, c.Missing) {
+			all = append(all, complaint{
+				msg: "a network cannot attach, a plugin of it is not installed", file: n.File, network: n.Name, plugin: plugin,
+				err: "no executable of plugin " + plugin + " in " + strings.Join(s.plugins, ", "),
+			})
+		}
+	}
+	return all
 }
 
 // read reads the directory and watches what was read. It reads again when it
@@ -199,7 +239,7 @@ func (s *store) read() *Config {
 		}
 		more, err := s.watch.follow(s.places(next))
 		if err != nil {
-			s.warn("watching network configurations", err)
+			s.warn("watching network configurations", "error", err)
 		}
 		if !more {
 			return next

@@ -43,7 +43,7 @@ func followAt(t *testing.T, root, dir string, pace pace) *followed {
 			_, err := os.Stat(filepath.Join(bin, plugin))
 			return err
 		},
-		warn:    func(msg string, err error) { t.Logf("warning: %s: %v", msg, err) },
+		warn:    func(msg string, fields ...any) { t.Log("warning:", msg, fields) },
 		changed: func(c *Config) { f.changes <- c },
 	}
 	f.open()
@@ -187,7 +187,7 @@ func TestWatchBlind(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "net.d")
 	f := &followed{T: t, changes: make(chan *Config, 100)}
-	f.store = &store{dir: dir, pace: hastyPace, find: func(string) error { return nil }, changed: func(c *Config) { f.changes <- c }}
+	f.store = &store{dir: dir, pace: hastyPace, find: func(string) error { return nil }, warn: func(string, ...any) {}, changed: func(c *Config) { f.changes <- c }}
 	f.openWith(nil)
 	t.Cleanup(f.close)
 	write(t, conflist("a", "one"), dir, "10-a.conflist")
@@ -200,7 +200,7 @@ func TestLateEventIsNoSignOfRest(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "net.d")
 	file := write(t, conflist("a", "one"), dir, "10-a.conflist")
-	s := &store{dir: dir, find: func(string) error { return nil }, warn: func(string, error) {}, pace: hastyPace}
+	s := &store{dir: dir, find: func(string) error { return nil }, warn: func(string, ...any) {}, pace: hastyPace}
 	s.current.Store(s.read())
 	write(t, "{", file)
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,102 @@
+package podnet_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni/podnet"
+)
+
+func (n *node) uninstall(missing bool, plugins ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, plugin := range plugins {
+		n.missing[plugin] = missing
+	}
+}
+
+// The plugin that gives the addresses is needed as well: the configuration says that
+// it is missing, so does Status, also where there is no STATUS, and no plugin is run
+// by an Attach that cannot succeed.
+func TestMissingPlugins(t *testing.T) {
+	n := newNode(t, "good")
+	for name, cniVersion := range map[string]string{"new": "1.1.0", "old": "1.0.0"} {
+		writeFile(t, filepath.Join(n.opts.ConfDir, "50-"+name+".conflist"), `{"cniVersion":"`+cniVersion+`","name":"`+name+
+			`","plugins":[{"type":"first","ipam":{"type":"addresses"}},{"type":"third"},{"type":"second"}]}`)
+	}
+	n.uninstall(true, "addresses", "third")
+	config, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"addresses", "third"}, config.Missing)
+
+	status, err := n.Status(t.Context())
+	require.NoError(t, err)
+	require.Len(t, status, 3)
+	for _, s := range status[1:] {
+		assert.Equal(t, podnet.Failed, s.State, s.Name)
+		require.ErrorIs(t, s.Err, invoke.ErrPluginNotFound, s.Name)
+		assert.ErrorContains(t, s.Plugins[0].Err, "addresses", s.Name)
+		assert.ErrorContains(t, s.Plugins[1].Err, "third", s.Name)
+		assert.Equal(t, podnet.Failed, s.Plugins[0].State)
+	}
+
+	n.take()
+	_, err = n.Attach(t.Context(), pod("con1", "good", "old", "new"))
+	require.ErrorIs(t, err, invoke.ErrPluginNotFound)
+	for _, part := range []string{"attach container con1 network old interface eth1: ", "network new interface eth2: ", "addresses", "third"} {
+		assert.ErrorContains(t, err, part)
+	}
+	assert.Empty(t, n.take(), "nothing is begun")
+	n.nothingBegun()
+
+	n.uninstall(false, "addresses", "third") // and nobody has told yet
+	_, err = n.Attach(t.Context(), pod("con1", "good", "old", "new"))
+	require.NoError(t, err)
+}
+
+// What is wrong with the configuration is logged when the manager opens and when it
+// changes, each thing once.
+func TestConfigurationIsLogged(t *testing.T) {
+	n := newNode(t, "good")
+	require.NoError(t, n.Close())
+	logged := n.logTo()
+	dir := n.opts.ConfDir
+	good, lacking, bad := filepath.Join(dir, "00-good.conflist"), filepath.Join(dir, "50-lacking.conflist"), filepath.Join(dir, "60-bad.conflist")
+	writeFile(t, lacking, `{"cniVersion":"1.0.0","name":"lacking","plugins":[{"type":"first","ipam":{"type":"addresses"}}]}`)
+	writeFile(t, bad, `{"cniVersion":"1.0.0","name":"bad","plugins":[{"type":7}]}`)
+	n.uninstall(true, "addresses")
+	n.open()
+	missing := `level=WARN msg="podnet: a network cannot attach, a plugin of it is not installed" file=` + lacking +
+		` network=lacking plugin=addresses error="no executable of plugin addresses in /plugins"`
+	lines := logged.lines()
+	require.Len(t, lines, 2, "%v", lines)
+	assert.Equal(t, missing, lines[0])
+	assert.Contains(t, lines[1], `level=WARN msg="podnet: a network configuration is bad and not in use" file=`+bad+` network=bad at="`+bad+`:1:`)
+	assert.Contains(t, lines[1], ` error=`)
+
+	reload := func() []string {
+		t.Helper()
+		_, err := n.Reload(t.Context())
+		require.NoError(t, err)
+		return logged.lines()
+	}
+	assert.Empty(t, reload())
+	whole, err := os.ReadFile(good)
+	require.NoError(t, err)
+	writeFile(t, good, `{"cniVersion":"1.1.0","name":"good","plugins":[`)
+	lines = reload()
+	require.Len(t, lines, 1, "%v", lines)
+	assert.Contains(t, lines[0], `msg="podnet: a network configuration is bad, its network stays in use as it was when it was good" file=`+good)
+	require.NoError(t, os.WriteFile(good, whole, 0o600))
+	require.NoError(t, os.Remove(bad))
+	assert.Empty(t, reload(), "better")
+	n.uninstall(false, "addresses")
+	assert.Empty(t, reload())
+	n.uninstall(true, "addresses")
+	assert.Equal(t, []string{missing}, reload())
+}
