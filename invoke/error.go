@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -45,6 +47,8 @@ type PluginError struct {
 	// Cause is what ended the process, where that is known: the state it exited
 	// with, the context's error, or both, joined.
 	Cause error
+
+	seen, remedy string // what was missing when the plugin failed
 }
 
 // Error returns the text of Err.
@@ -102,17 +106,33 @@ func (e *PluginError) report() string {
 	if elapsed := e.Elapsed.Round(time.Millisecond); elapsed > 0 {
 		line("elapsed", elapsed.String())
 	}
-	if e.Cause != nil {
+	if e.Cause != nil && !e.causeIsExit() {
 		line("cause", strings.ReplaceAll(e.Cause.Error(), "\n", "; "))
 	}
-	var missing *NotFoundError
-	if errors.As(e.Err, &missing) {
-		line("to do", missing.toDo())
-	}
+	line("seen", e.seen)
+	line("to do", e.toDo())
 	if text := strings.TrimRight(e.Stderr, "\n"); text != "" {
 		line("stderr", strings.ReplaceAll(text, "\n", "\n               "))
 	}
 	return b.String()
+}
+
+// causeIsExit reports whether Cause says no more than exit does.
+func (e *PluginError) causeIsExit() bool {
+	_, ok := e.Cause.(*exec.ExitError)
+	return ok && e.exit() != ""
+}
+
+// toDo is for who runs the machine; empty where it is not known.
+func (e *PluginError) toDo() string {
+	var missing *NotFoundError
+	switch {
+	case errors.As(e.Err, &missing):
+		return missing.toDo()
+	case e.Retryable():
+		return "try again later: the plugin says that it cannot do it now"
+	}
+	return e.remedy
 }
 
 // exit describes the process's end in a few words.
@@ -148,13 +168,11 @@ func (e *PluginError) LogValue() slog.Value {
 	if e.Elapsed > 0 {
 		attrs = append(attrs, slog.Duration("elapsed", e.Elapsed))
 	}
-	if e.Cause != nil {
+	if e.Cause != nil && !e.causeIsExit() {
 		add("cause", e.Cause.Error())
 	}
-	var missing *NotFoundError
-	if errors.As(e.Err, &missing) {
-		add("toDo", missing.toDo())
-	}
+	add("seen", e.seen)
+	add("toDo", e.toDo())
 	add("stderr", clip(e.Stderr, end))
 	return slog.GroupValue(attrs...)
 }
@@ -181,7 +199,36 @@ func (c *Call) fail(err error) *PluginError {
 		e.exited(exit.ProcessState)
 	}
 	e.name(c)
+	if inner != nil && inner.ExitCode > 0 && e.seen == "" {
+		e.seen, e.remedy = c.missing(e.Command)
+	}
 	return e
+}
+
+// missing says what a plugin that failed to attach or to check must have missed: its
+// network namespace, or the plugin for its addresses; and what to do. It looks at the
+// machine as it is now, not at the plugin's words.
+func (c *Call) missing(command string) (seen, remedy string) {
+	if command != "ADD" && command != "CHECK" {
+		return "", ""
+	}
+	if path := lookupEnv(c.Environ, "CNI_NETNS"); filepath.IsAbs(path) {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Sprintf("network namespace %s does not exist", path), "create it before ADD, or name the one that the container has"
+		}
+	}
+	var missing *NotFoundError
+	request, _ := rawjson.ParseObject(c.Stdin)
+	ipam, _ := request.Get("ipam")
+	inner, _ := rawjson.ParseObject(ipam.Value)
+	name, _ := inner.Get("type")
+	plugin, _ := rawjson.String(name.Value)
+	dirs := filepath.SplitList(lookupEnv(c.Environ, "CNI_PATH"))
+	if _, err := FindInPath(plugin, dirs); errors.As(err, &missing) {
+		return fmt.Sprintf(`no plugin %q, the "ipam" of this one, in %s`, plugin, strings.Join(missing.Dirs, " or ")),
+			`install it there, or correct the "type" in "ipam" in the network's configuration`
+	}
+	return "", ""
 }
 
 // name fills in whom the call was for. What the call does not say is read from the

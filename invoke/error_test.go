@@ -63,6 +63,7 @@ func TestPluginErrorFormats(t *testing.T) {
     exit:      signal: terminated
     elapsed:   1.5s
     cause:     context deadline exceeded; signal: terminated
+    to do:     try again later: the plugin says that it cannot do it now
     stderr:    asking host-local
                no answer`, fmt.Sprintf("%+v", err))
 	assert.Equal(t, "x\n    exit:      status 3", fmt.Sprintf("%+v", &invoke.PluginError{Msg: "x", ExitCode: 3}))
@@ -84,7 +85,7 @@ func logLine(err error) string {
 func TestPluginErrorLogValue(t *testing.T) {
 	assert.Equal(t, `level=ERROR msg=failed err.msg="no address left; 10.1.0.0/24" err.network=backend err.plugin=bridge `+
 		`err.path=/opt/cni/bin/bridge err.command=ADD err.containerID=c1 err.ifname=eth0 err.code=11 err.exit="signal: terminated" `+
-		`err.elapsed=1.5s err.cause="context deadline exceeded\nsignal: terminated" err.stderr="asking host-local\nno answer\n"`+"\n",
+		`err.elapsed=1.5s err.cause="context deadline exceeded\nsignal: terminated" err.toDo="try again later: the plugin says that it cannot do it now" err.stderr="asking host-local\nno answer\n"`+"\n",
 		logLine(fullError()))
 }
 

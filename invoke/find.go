@@ -22,6 +22,9 @@ type NotFoundError struct {
 	// Reason is why a file of that name was not taken, nil when there is none: it
 	// is a directory, a link that leads nowhere, or cannot be looked at.
 	Reason error
+	// Others are the other plugins of the network that are not there either, if they
+	// were looked for.
+	Others []string
 }
 
 // Error names the plugin and the directories, and Reason where there is one.
@@ -50,7 +53,11 @@ func (e *NotFoundError) toDo() string {
 	if len(e.Dirs) > 0 {
 		where = "install it in " + strings.Join(e.Dirs, " or ") + ", or " + where
 	}
-	return where + `, or correct the "type" in the network's configuration`
+	where += `, or correct the "type" in the network's configuration`
+	if len(e.Others) > 0 {
+		where += "; missing as well: " + strings.Join(e.Others, ", ")
+	}
+	return where
 }
 
 // Is reports whether target is ErrPluginNotFound.

@@ -33,6 +33,19 @@ type Call struct {
 	Observer *Observer
 }
 
+// String names the call: verb, plugin, container and interface. The request and the
+// environment, which may hold secrets, are not part of it.
+func (c Call) String() string {
+	text := c.Command + " " + c.Plugin
+	if c.ContainerID != "" {
+		text += " container=" + c.ContainerID
+	}
+	if c.IfName != "" {
+		text += " ifname=" + c.IfName
+	}
+	return text
+}
+
 // Run runs the plugin and returns what it wrote to standard output. A nil exec
 // runs a process.
 //

@@ -191,3 +191,13 @@ func BenchmarkResult(b *testing.B) {
 		})
 	}
 }
+
+func TestCallStringHasNoSecrets(t *testing.T) {
+	c := newCall()
+	c.Plugin, c.Command, c.ContainerID, c.IfName = "bridge", "ADD", "c1", "eth0"
+	c.Stdin, c.Environ = []byte("SECRET"), []string{"TOKEN=SECRET"}
+	for _, text := range []string{fmt.Sprint(c), fmt.Sprint(*c), fmt.Sprintf("%+v", c)} {
+		assert.Equal(t, "ADD bridge container=c1 ifname=eth0", text)
+	}
+	assert.Equal(t, "STATUS bridge", fmt.Sprint(invoke.Call{Command: "STATUS", Plugin: "bridge"}))
+}

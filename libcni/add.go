@@ -32,13 +32,14 @@ func (c *CNIConfig) AddNetworkList(ctx context.Context, list *NetworkConfigList,
 }
 
 // describe gives an error about the arguments of ADD the words that upstream's
-// has, where the list has a plugin to describe. The version is no plugin's fault.
+// has, where the list has a plugin to describe. The version is no plugin's fault, nor
+// is an attachment that is there already.
 func (l *NetworkConfigList) describe(err error) error {
 	if err == nil {
 		return nil
 	}
 	var r *RequestError
-	if errors.As(err, &r) && r.Field != "cniVersion" && l != nil && len(l.Plugins) > 0 && l.Plugins[0] != nil && l.Plugins[0].Network != nil {
+	if errors.As(err, &r) && r.Field != "cniVersion" && r.Field != "attachment" && l != nil && len(l.Plugins) > 0 && l.Plugins[0] != nil && l.Plugins[0].Network != nil {
 		r.description = verbAdd.describe(l.Plugins[0].Network)
 	}
 	return err
@@ -101,9 +102,21 @@ func (c *CNIConfig) begin(n *network, rt *RuntimeConf, capabilityArgs []byte) (*
 	case errors.As(err, &refused):
 		return nil, err
 	case err != nil:
-		return nil, &described{fmt.Sprintf("failed to set network %q cached result", n.name), err}
+		return nil, &described{fmt.Sprintf("failed to set network %q cached result", n.name), beforeAnyPlugin(err)}
 	}
 	return in, nil
+}
+
+// beforeAnyPlugin makes an error about the cache directory say that nothing has been
+// attached.
+func beforeAnyPlugin(err error) error {
+	var r *RecordError
+	if !errors.As(err, &r) {
+		return err
+	}
+	early := *r
+	early.unused = true
+	return &early
 }
 
 // undo ends an ADD that failed: the intent stays for DEL and GC, or the ADD is

@@ -79,13 +79,13 @@ func TestRecordErrorTellsItsPath(t *testing.T) {
 	assert.EqualError(t, err, text)
 	assert.Equal(t, text, fmt.Sprint(err))
 	assert.Equal(t, `"`+text+`"`, fmt.Sprintf("%q", err))
-	assert.Equal(t, text+"\n    record: /cache/results/x\n    to do: run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
+	assert.Equal(t, text+"\n    record:    /cache/results/x\n    to do:     run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
 	assert.Equal(t, "[error="+text+" record=/cache/results/x toDo=run as the directory's owner, as a rule root, or choose another cache directory]", err.(*RecordError).LogValue().String())
 	assert.ErrorIs(t, err, os.ErrPermission)
 
 	err = terse(err)
 	assert.EqualError(t, err, "permission denied")
-	assert.Equal(t, "permission denied\n    record: /cache/results/x\n    to do: run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
+	assert.Equal(t, "permission denied\n    record:    /cache/results/x\n    to do:     run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
 }
 
 func TestDamagedRecordSaysWhatToDo(t *testing.T) {
@@ -103,11 +103,11 @@ func TestDamagedRecordSaysWhatToDo(t *testing.T) {
 		"GC":            f.GCNetworkList(t.Context(), list, &GCArgs{}),
 	} {
 		assert.ErrorContains(t, err, "record "+path+": ", name)
-		assert.Contains(t, fmt.Sprintf("%+v", err), "to do: run DEL with the network's configuration", name)
+		assert.Contains(t, fmt.Sprintf("%+v", err), "to do:     run DEL with the network's configuration", name)
 	}
 	err = f.CheckNetworkList(t.Context(), list, f.rt)
 	assert.NotContains(t, err.Error(), path, "upstream's suite compares the text")
-	assert.Contains(t, fmt.Sprintf("%+v", err), "record: "+path)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "record:    "+path)
 	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
 	listedAfter, err := f.Attachments(AttachmentKey{})
 	require.NoError(t, err)

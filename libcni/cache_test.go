@@ -1,6 +1,7 @@
 package libcni
 
 import (
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -169,6 +170,8 @@ func TestUnusableCacheDirectory_R37(t *testing.T) {
 			require.ErrorAs(t, err, &damaged)
 			assert.Contains(t, damaged.Path, f.opts.CacheDir)
 			assert.ErrorContains(t, err, `failed to set network "net" cached result: `)
+			assert.Contains(t, fmt.Sprintf("%+v", err), "to do:     make the cache directory usable")
+			assert.Contains(t, fmt.Sprintf("%+v", err), "no plugin ran")
 			assert.Empty(t, f.fake.calls())
 
 			// Nor does it keep an attachment alive.
@@ -267,6 +270,7 @@ func TestRefuseSecondAdd_R17(t *testing.T) {
 	f.fake.calls()
 	_, err = f.AddNetworkList(t.Context(), list, f.rt)
 	assert.ErrorIs(t, err, ErrAlreadyAttached)
+	assert.EqualError(t, err, ErrAlreadyAttached.Error(), "no plugin failed")
 	assert.Empty(t, f.fake.calls())
 	f.rt.IfName = "eth1"
 	_, err = f.AddNetworkList(t.Context(), list, f.rt)

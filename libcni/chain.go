@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -96,7 +97,7 @@ func (c *CNIConfig) chain(v verb, n *network, rt *RuntimeConf) (*chain, error) {
 		ch.found = make([]string, len(n.plugins))
 		for i, p := range n.plugins {
 			if ch.found[i], err = ch.find(p); err != nil {
-				return nil, ch.wrap(p, err)
+				return nil, ch.wrap(p, ch.alsoMissing(i, err))
 			}
 		}
 	}
@@ -181,6 +182,38 @@ func (ch *chain) find(p *PluginConfig) (string, error) {
 		return "", ch.failure(ch.named(p), err)
 	}
 	return path, nil
+}
+
+// alsoMissing adds to the error about a plugin that was not found those after it that
+// are not there either, and those for addresses. The Exec's error is not touched.
+func (ch *chain) alsoMissing(i int, err error) error {
+	failure, ok := err.(*invoke.PluginError)
+	if !ok {
+		return err
+	}
+	missing, ok := failure.Err.(*invoke.NotFoundError)
+	if !ok {
+		return err
+	}
+	others := []string{missing.Plugin}
+	for j, p := range ch.network.plugins {
+		names := []string{p.Network.Type, p.Network.IPAM.Type}
+		if j <= i {
+			names = names[1:] // the first ones have been found
+		}
+		for _, name := range names {
+			if name == "" || slices.Contains(others, name) {
+				continue
+			}
+			if _, err := ch.exec.FindInPath(name, ch.dirs); errors.Is(err, invoke.ErrPluginNotFound) {
+				others = append(others, name)
+			}
+		}
+	}
+	all := *missing
+	all.Others = others[1:]
+	failure.Err = &all
+	return failure
 }
 
 // failure is an error about a plugin that was not run.

@@ -122,6 +122,14 @@ func TestMissingBinary_R34(t *testing.T) {
 	assert.Contains(t, e.LogValue().String(), "toDo=install it in ")
 	assert.Contains(t, fmt.Sprintf("%+v", err), "to do:     install it in "+filepath.FromSlash("/opt/cni/bin")+", ")
 
+	f.fake.missing = []string{"one", "three", "host-lokal"}
+	all := mustList(t, `{"cniVersion":"1.1.0","name":"net","plugins":[{"type":"one","ipam":{"type":"host-lokal"}},{"type":"two"},{"type":"three"},{"type":"three"}]}`)
+	_, err = f.AddNetworkList(t.Context(), all, f.rt)
+	assert.ErrorContains(t, err, `plugin type="one" failed (add): failed to find plugin "one"`)
+	assert.NotContains(t, err.Error(), "three")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "; missing as well: host-lokal, three")
+	f.fake.missing = []string{"two"}
+
 	assert.ErrorIs(t, f.CheckNetworkList(t.Context(), list, f.rt), invoke.ErrPluginNotFound)
 	assert.Empty(t, f.fake.calls(), "CHECK: found out before the first plugin")
 
@@ -435,13 +443,13 @@ func TestUnknownVersionNamesItsPlace(t *testing.T) {
 	_, err := f.AddNetworkList(t.Context(), list, f.rt)
 	assert.EqualError(t, err, text)
 	assert.Equal(t, text+`
-    verb: ADD
-    network: net
+    verb:      ADD
+    network:   net
     container: c1
     interface: eth0
-    argument: cniVersion
-    at: 3:17 (/cniVersion)
-    to do: set one of these versions in the configuration, or move to a newer version of this library`, fmt.Sprintf("%+v", err))
+    argument:  cniVersion
+    at:        3:17 (/cniVersion)
+    to do:     set one of these versions in the configuration, or move to a newer version of this library`, fmt.Sprintf("%+v", err))
 	var at *ConfError
 	require.ErrorAs(t, err, &at)
 	assert.Equal(t, []any{"net", 3, 17}, []any{at.Network, at.Line, at.Column})
@@ -458,7 +466,7 @@ func TestUnknownVersionNamesItsPlace(t *testing.T) {
 	plugin, err := ConfFromBytes([]byte(`{"name":"net","type":"one","cniVersion":"9.0.0"}`))
 	require.NoError(t, err)
 	err = f.DelNetwork(t.Context(), plugin, f.rt)
-	assert.Contains(t, fmt.Sprintf("%+v", err), "at: 1:41 (/cniVersion)")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "at:        1:41 (/cniVersion)")
 	assert.Empty(t, f.fake.calls())
 }
 

@@ -54,6 +54,6 @@ func TestDuplicateKeysAreBounded(t *testing.T) {
 			continue
 		}
 		assert.Len(t, found, maxDuplicates, name)
-		assert.Contains(t, fmt.Sprintf("%+v", found[0]), "at: "+name+":1:")
+		assert.Contains(t, fmt.Sprintf("%+v", found[0]), "at:        "+name+":1:")
 	}
 }

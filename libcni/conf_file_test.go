@@ -159,7 +159,7 @@ func TestLoadSet(t *testing.T) {
 	assert.Equal(t, "c", n.Name)
 	_, err = set.Get("bad")
 	assert.ErrorIs(t, err, set.Bad[1], "the file of that network is the answer")
-	assert.Equal(t, err.Error()+"\n    network: bad", fmt.Sprintf("%+v", err), "the place once")
+	assert.Equal(t, err.Error()+"\n    network:   bad", fmt.Sprintf("%+v", err), "the place once")
 	assert.Equal(t, fmt.Sprintf("%q", err.Error()), fmt.Sprintf("%q", err))
 	assert.Contains(t, jsonLog(err), `"file":"net.d/40-bad.conflist","line":2,"column":20`)
 	_, err = set.Get("absent")
@@ -180,7 +180,7 @@ func TestLoadSet(t *testing.T) {
 		"net.d/70-cut.conflist:1:14: error parsing configuration list: unexpected end of JSON input")
 	assert.ErrorAs(t, err, &NotFoundError{})
 	assert.Equal(t, 1, strings.Count(fmt.Sprintf("%+v", err), "70-cut.conflist"), "the place once")
-	assert.Contains(t, fmt.Sprintf("%+v", err), "to do: correct the name")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "to do:     correct the name")
 
 	n, err = set.Default("")
 	require.NoError(t, err)

@@ -128,7 +128,7 @@ func parseVersions(o rawjson.Object, list *NetworkConfigList) *ConfError {
 	if ok {
 		v, ok := rawjson.String(m.Value)
 		if !ok {
-			return memberFault(o, "cniVersion", fmt.Errorf("invalid cniVersion type %s", rawjson.TypeOf(m.Value).GoType()))
+			return memberFault(o, "cniVersion", mustBeString(m))
 		}
 		list.CNIVersion = v
 	}
@@ -177,9 +177,13 @@ func listString(o rawjson.Object, key string) (string, error) {
 	}
 	s, ok := rawjson.String(m.Value)
 	if !ok {
-		return "", fmt.Errorf("invalid %s type %s", key, rawjson.TypeOf(m.Value).GoType())
+		return "", mustBeString(m)
 	}
 	return s, nil
+}
+
+func mustBeString(m rawjson.Member) error {
+	return fmt.Errorf("%q must be a string, not %s", m.Key(), rawjson.TypeOf(m.Value).Noun())
 }
 
 // listBool reads a flag that may be a boolean or its name in a string, in any

@@ -53,9 +53,9 @@ func TestConfErrorNamesThePlace(t *testing.T) {
 		{"array", `[]`, "error parsing configuration list: JSON value is an array, not an object", "", "1:1"},
 		{"null", `null`, "error parsing configuration list: no name", "", "1:1"},
 		{"no name", `{}`, "error parsing configuration list: no name", "", "1:1"},
-		{"name of another type", `{"name": {}}`, "error parsing configuration list: invalid name type map[string]interface {}", "/name", "1:10 (/name)"},
+		{"name of another type", `{"name": {}}`, `error parsing configuration list: "name" must be a string, not an object`, "/name", "1:10 (/name)"},
 		{"R1 name with a path", `{"name": "../x"}`, "error parsing configuration list: invalid characters found in network name; ../x", "/name", "1:10 (/name)"},
-		{"version of another type", `{"name":"n","cniVersion": 1}`, "error parsing configuration list: invalid cniVersion type float64", "/cniVersion", "1:27 (/cniVersion)"},
+		{"version of another type", `{"name":"n","cniVersion": 1}`, `error parsing configuration list: "cniVersion" must be a string, not a number`, "/cniVersion", "1:27 (/cniVersion)"},
 		{"flag of another type", `{"name":"n","disableGC": []}`, "error parsing configuration list: invalid type []interface {} for disableGC", "/disableGC", "1:26 (/disableGC)"},
 		{"flag with another value", `{"name":"n","disableCheck": "Yes"}`, `error parsing configuration list: invalid value "yes" for disableCheck`, "/disableCheck", "1:29 (/disableCheck)"},
 		{"plugins of another type", `{"name":"n","plugins": {}}`, "error parsing configuration list: invalid 'plugins' type map[string]interface {}", "/plugins", "1:24 (/plugins)"},
@@ -91,7 +91,7 @@ func TestConfErrorNamesThePlace(t *testing.T) {
 			}
 			assert.Equal(t, c.pointer, conf.Pointer)
 			assert.Equal(t, c.place, conf.Place())
-			assert.Contains(t, fmt.Sprintf("%+v", err), "at: "+c.place)
+			assert.Contains(t, fmt.Sprintf("%+v", err), "at:        "+c.place)
 		})
 	}
 }
@@ -169,7 +169,7 @@ func TestDropInFolder(t *testing.T) {
 		require.NoError(t, os.RemoveAll(filepath.Join(dir, "net")))
 		_, err := NetworkConfFromFile(file)
 		assert.EqualError(t, err, "no plugin configs found")
-		assert.Contains(t, fmt.Sprintf("%+v", err), "at: "+file)
+		assert.Contains(t, fmt.Sprintf("%+v", err), "at:        "+file)
 	})
 	t.Run("one plugin's configuration", func(t *testing.T) {
 		write(t, file, `{"name":"net","type":"a"}`)
@@ -186,10 +186,10 @@ func TestLoadNetworkConf(t *testing.T) {
 	dir := t.TempDir()
 	_, err := LoadNetworkConf(dir, "net")
 	assert.Equal(t, NoConfigsFoundError{Dir: dir}, err)
-	assert.Equal(t, err.Error()+"\n    to do: install a network: a file *.conflist in that directory, or name another one", fmt.Sprintf("%+v", err))
+	assert.Equal(t, err.Error()+"\n    to do:     install a network: a file *.conflist in that directory, or name another one", fmt.Sprintf("%+v", err))
 	assert.Equal(t, err.Error(), fmt.Sprint(err))
 	err = NotFoundError{Dir: dir, Name: "net"}
-	assert.Equal(t, err.Error()+"\n    to do: correct the name, or write a file *.conflist whose \"name\" it is", fmt.Sprintf("%+v", err))
+	assert.Equal(t, err.Error()+"\n    to do:     correct the name, or write a file *.conflist whose \"name\" it is", fmt.Sprintf("%+v", err))
 	_, err = LoadNetworkConf(filepath.Join(dir, "missing"), "net")
 	assert.ErrorAs(t, err, &NoConfigsFoundError{})
 

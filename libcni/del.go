@@ -18,8 +18,10 @@ import (
 //
 // While an ADD of the attachment is under way, in any process, or a plugin of one
 // whose runtime was killed, DEL waits ([Options].WaitForAdd). After that it runs
-// beside it, tells Options.Warn ([ErrAddRunning]), and leaves the intent, from which
-// DEL and GC clean up later.
+// beside it, leaves the intent, from which DEL and GC clean up later, and returns nil,
+// as upstream's does, although the ADD may make something yet: only Options.Warn is
+// told ([ErrAddRunning]). [CNIConfig.DelAttachment] and [CNIConfig.DelContainer]
+// return it as an error.
 //
 // Errors: as of [CNIConfig.AddNetworkList], never a RecordError.
 func (c *CNIConfig) DelNetworkList(ctx context.Context, list *NetworkConfigList, rt *RuntimeConf) error {

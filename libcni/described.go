@@ -38,7 +38,7 @@ func formatFields(s fmt.State, verb rune, e error, fields ...[2]string) {
 	}
 	for _, f := range fields {
 		if f[1] != "" {
-			_, _ = fmt.Fprintf(s, "\n    %s: %s", f[0], f[1])
+			_, _ = fmt.Fprintf(s, "\n    %-10s %s", f[0]+":", f[1])
 		}
 	}
 }

@@ -303,8 +303,8 @@ func ExampleLoadNetworkConf() {
 	// Output:
 	// demo 1.1.0 2 <nil>
 	// failed to parse plugin config 0: error parsing configuration: "type" must be a string, not a number
-	//     network: bad
-	//     at: 20-bad.conflist:4:24 (/plugins/0/type)
+	//     network:   bad
+	//     at:        20-bad.conflist:4:24 (/plugins/0/type)
 }
 
 // All networks of a directory. A runtime that knows no name takes the first one.

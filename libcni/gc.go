@@ -33,7 +33,7 @@ func (c *CNIConfig) GCNetworkList(ctx context.Context, list *NetworkConfigList, 
 		return nil
 	}
 	if args == nil {
-		return n.in("GC", nil, &RequestError{Field: "args", Err: errors.New("no list of valid attachments (nil)")})
+		return n.in("GC", nil, &RequestError{Field: "args", Err: errors.New("no list of valid attachments (nil); an empty list says that none is valid")})
 	}
 	errs := c.gcAttachments(ctx, n, args.ValidAttachments)
 	switch ok, err := version.Supports(n.version, version.GC); {

@@ -67,6 +67,7 @@ func TestGCArguments_R26_R3(t *testing.T) {
 	var refused *RequestError
 	assert.ErrorAs(t, f.GCNetworkList(t.Context(), nil, &GCArgs{}), &refused)
 	require.ErrorAs(t, f.GCNetworkList(t.Context(), list, nil), &refused, "nil is not: delete all")
+	assert.ErrorContains(t, refused, "an empty list says that none is valid")
 	assert.Equal(t, []string{"GC", "net", "args"}, []string{refused.Command, refused.Network, refused.Field})
 	off := *list
 	off.DisableGC = true

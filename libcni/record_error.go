@@ -18,6 +18,8 @@ type RecordError struct {
 
 	// terse leaves the path out of the text, where upstream's suite compares it.
 	terse bool
+	// unused says that ADD found out before any plugin ran.
+	unused bool
 }
 
 // ErrForeignRecord is in the error about a record that says it is of another
@@ -58,6 +60,8 @@ func (e *RecordError) Format(s fmt.State, verb rune) {
 
 func (e *RecordError) toDo() string {
 	switch {
+	case e.unused:
+		return "make the cache directory usable (one that can be written to, with space on its disk) or choose another one; no plugin ran, nothing is to be cleaned up"
 	case errors.Is(e.Err, ErrAddRunning):
 		return "wait for it, or end it (fuser -v says which process has the file open), and run DEL or GC again"
 	case e.damaged():
