@@ -5,7 +5,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log"
+	"os"
 	"time"
 
 	"github.com/cnikit/cnikit/libcni"
@@ -21,16 +23,20 @@ func main() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	result, err := cni.AddNetworkList(ctx, network, container)
-	if err == nil {
+	result, addErr := cni.AddNetworkList(ctx, network, container)
+	if addErr == nil {
 		_ = result.Print()
+		fmt.Println()
 	} else {
-		log.Printf("%+v", err) // with plugin, verb, exit status and standard error
+		log.Printf("%+v", addErr) // with plugin, verb, exit status and standard error
 	}
 	// DEL after a failed ADD too, with a time of its own: half of it may be done.
 	ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := cni.DelNetworkList(ctx, network, container); err != nil {
 		log.Fatalf("%+v", err)
+	}
+	if addErr != nil {
+		os.Exit(1)
 	}
 }
