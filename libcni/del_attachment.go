@@ -2,8 +2,11 @@ package libcni
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/cnikit/cnikit/internal/joined"
 )
 
 // DelAttachment runs DEL for one attachment from its record alone: with the
@@ -47,6 +50,7 @@ func (c *CNIConfig) DelContainer(ctx context.Context, containerID string) error 
 	errs := []error{err}
 
 	records, err := s.records(match)
+	told := recordsOf(err)
 	errs = append(errs, err)
 	slices.SortStableFunc(records, func(a, b *record) int { return b.created.Compare(a.created) })
 	keys := u.keys(match) // what failed is later than what succeeded, as a rule
@@ -56,9 +60,29 @@ func (c *CNIConfig) DelContainer(ctx context.Context, containerID string) error 
 		}
 	}
 	for _, k := range keys {
-		if err := u.attachment(ctx, k); err != nil {
+		err := u.attachment(ctx, k)
+		if err != nil && !told.has(err) {
 			errs = append(errs, &described{fmt.Sprintf("attachment to network %s as %s", k.network, k.ifname), err})
 		}
 	}
 	return join(errs...)
+}
+
+// recordPaths are files that an error was about.
+type recordPaths []string
+
+func recordsOf(err error) (paths recordPaths) {
+	for _, e := range joined.List(err) {
+		if r := (*RecordError)(nil); errors.As(e, &r) {
+			paths = append(paths, r.Path)
+		}
+	}
+	return paths
+}
+
+// has reports whether an error is about one of them again: an intent of an attachment
+// leads to its damaged record, too.
+func (p recordPaths) has(err error) bool {
+	var r *RecordError
+	return errors.As(err, &r) && slices.Contains(p, r.Path)
 }

@@ -58,6 +58,7 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 		live[key{n.name, a.ContainerID, a.IfName}] = true
 	}
 	stale, err := s.staleRecords(n.name, live)
+	told := recordsOf(err)
 	errs = append(errs, err)
 	seen := make(map[key]bool, len(stale))
 	for _, k := range stale {
@@ -75,7 +76,7 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 		if err := ctx.Err(); err != nil {
 			return append(errs, err)
 		}
-		if err := u.attachment(ctx, k); err != nil {
+		if err := u.attachment(ctx, k); err != nil && !told.has(err) {
 			errs = append(errs, &described{fmt.Sprintf("failed to delete stale attachment %s %s", k.container, k.ifname), err})
 		}
 	}

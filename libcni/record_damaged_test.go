@@ -1,8 +1,10 @@
 package libcni
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,6 +62,27 @@ func TestDamagedRecordAndTheVerbs(t *testing.T) {
 			assert.ErrorAs(t, warned[0], &damaged)
 			assert.NoFileExists(t, path)
 		})
+	}
+}
+
+// A damaged record whose attachment has an intent as well is one fault.
+func TestDamagedRecordIsToldOnce(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, v1)
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	f.fake.replies = map[string]any{"ADD": errors.New("second")}
+	_, err = f.AddNetworkList(t.Context(), list, f.rt)
+	require.Error(t, err)
+	path := filepath.Join(f.opts.CacheDir, "results", "net-c1-eth0")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+
+	for name, err := range map[string]error{
+		"DelContainer": f.DelContainer(t.Context(), "c1"),
+		"GC":           f.GCNetworkList(t.Context(), list, &GCArgs{}),
+	} {
+		require.Error(t, err, name)
+		assert.Equal(t, 1, strings.Count(err.Error(), path), "%s: %v", name, err)
 	}
 }
 

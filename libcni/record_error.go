@@ -65,7 +65,7 @@ func (e *RecordError) toDo() string {
 	case errors.Is(e.Err, ErrAddRunning):
 		return "wait for it, or end it (fuser -v says which process has the file open), and run DEL or GC again"
 	case e.damaged():
-		return "run DEL with the network's configuration (cnitool del), which removes it; if the attachment is gone, remove the file"
+		return "run DEL with the network's configuration, which removes it: cnitool del --container CONTAINER -i INTERFACE NETWORK NETNS (the file's name has network, container, interface)"
 	case errors.Is(e.Err, fs.ErrPermission):
 		return "run as the directory's owner, as a rule root, or choose another cache directory"
 	}

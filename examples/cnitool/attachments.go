@@ -28,21 +28,16 @@ type record struct {
 	Addresses []string          `json:"addresses"`
 	Since     time.Time         `json:"since"`
 	Path      string            `json:"path"`
+	InUse     bool              `json:"inUse,omitempty"` // pending: the attachment is on record, so this was a second ADD
 	Result    json.RawMessage   `json:"result,omitempty"`
 	Args      map[string]string `json:"args,omitempty"`
 }
 
+// secondAdd is what is to be said of a pending one whose attachment is on record.
+const secondAdd = "a second ADD, which failed or died; the attachment is in use: nothing to do, its DEL or its runtime's GC forgets it"
+
 // name names the attachment in one line.
 func (r *record) name() string { return r.Network + " " + r.Container + " " + r.IfName }
-
-// A damaged record is a file that tells of no attachment any more.
-type damaged struct {
-	Path  string `json:"path"`
-	Error string `json:"error"`
-}
-
-// mendDamaged is what to do about a damaged record.
-const mendDamaged = "run DEL for it with the network's configuration (cnitool del), or remove the file once the attachment is gone"
 
 // attachments shows what the records say, of one container or of all.
 func (t *tool) attachments(_ context.Context, args []string) error {
@@ -78,12 +73,14 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 		switch {
 		case e == nil:
 		case errors.As(e, &of) && !errors.Is(e, fs.ErrPermission):
-			bad = append(bad, damaged{of.Path, of.Err.Error()})
+			bad = append(bad, t.damaged(of))
 		default:
 			denied = append(denied, e)
 		}
 	}
+	onRecord := map[libcni.AttachmentKey]bool{}
 	for _, a := range attached {
+		onRecord[a.AttachmentKey] = true
 		all = append(all, record{
 			State: "attached", Network: a.Network, Container: a.ContainerID, IfName: a.IfName,
 			NetNS: a.NetNS, Gone: gone(a.NetNS), Addresses: addresses(a.Result),
@@ -99,6 +96,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 			State: state, Network: p.Network, Container: p.ContainerID, IfName: p.IfName,
 			NetNS: p.NetNS, Gone: gone(p.NetNS), Addresses: []string{},
 			Since: p.Started, Path: p.Path, Args: pairs(p.Args),
+			InUse: state == "pending" && onRecord[p.AttachmentKey],
 		})
 	}
 	return all, bad, errors.Join(denied...)
@@ -121,20 +119,24 @@ func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 		if addresses == "" {
 			addresses = "-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.State, r.Network, r.Container, r.IfName,
+		state := r.State
+		if r.InUse {
+			state = "failed again"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state, r.Network, r.Container, r.IfName,
 			addresses, r.Since.Local().Format(time.DateTime), netns)
 	}
-	if slices.ContainsFunc(records, func(r record) bool { return r.State == "pending" }) {
+	if slices.ContainsFunc(records, func(r record) bool { return r.State == "pending" && !r.InUse }) {
 		fmt.Fprintln(w, "\nPending: an ADD failed or died, and nobody has cleaned up after it.\n  -> "+t.cleanLater("CONTAINER"))
+	}
+	if slices.ContainsFunc(records, func(r record) bool { return r.InUse }) {
+		fmt.Fprintln(w, "\nFailed again: "+secondAdd+".")
 	}
 	for i, d := range bad {
 		if i == 0 {
 			fmt.Fprintln(w, "\nDamaged:")
 		}
-		fmt.Fprintf(w, "  %s\n    %s\n", d.Path, d.Error)
-	}
-	if len(bad) > 0 {
-		fmt.Fprintf(w, "  -> %s\n", mendDamaged)
+		fmt.Fprintf(w, "  %s\n    %s\n    -> %s\n", d.Path, d.Error, d.Do)
 	}
 	return w.Flush()
 }

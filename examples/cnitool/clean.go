@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/cnikit/cnikit/libcni"
 )
@@ -13,32 +16,163 @@ func (t *tool) cleanLater(container string) string {
 }
 
 // clean detaches a container by what the records say, whatever runtime wrote them,
-// and prints what was known of it.
+// and prints what was known of it. For a record that is damaged it takes the
+// configuration of the network that the file's name tells. With --forget it then
+// gives up what is left.
 func (t *tool) clean(ctx context.Context, args []string) error {
-	known, _, denied := t.records(libcni.AttachmentKey{ContainerID: args[0]})
-	if err := t.cni().DelContainer(ctx, args[0]); err != nil {
-		return err
+	match := libcni.AttachmentKey{ContainerID: args[0]}
+	known, bad, denied := t.records(match)
+	err := t.cni().DelContainer(ctx, args[0])
+	var mended []record
+	for _, d := range bad {
+		if r, delErr := t.cleanDamaged(ctx, args[0], d); r != nil {
+			mended = append(mended, *r)
+			err = withoutPath(err, d.Path, delErr)
+		}
 	}
-	left, _, _ := t.records(libcni.AttachmentKey{ContainerID: args[0]})
+	var forgotten []record
+	var forgetErr error
+	if t.forget && err != nil {
+		forgotten, forgetErr = t.giveUp(args[0])
+	}
+	left, _, _ := t.records(match)
 	still := map[string]bool{}
-	for i := range left {
-		still[left[i].name()] = true
+	for i := range slices.Concat(left, forgotten) {
+		still[slices.Concat(left, forgotten)[i].name()] = true
 	}
 	detached := []record{}
-	for _, r := range known {
+	for _, r := range slices.Concat(known, mended) {
 		if !still[r.name()] {
 			still[r.name()] = true // say it once
 			detached = append(detached, r)
 		}
 	}
-	if t.json {
+	switch {
+	case forgetErr != nil:
+		return errors.Join(err, forgetErr)
+	case err != nil && len(forgotten) == 0:
+		return t.stillThere(err, match)
+	case err != nil:
+		t.warn(err)
+		err = errFound
+	}
+	return errors.Join(t.cleaned(args[0], detached, forgotten, len(known)+len(bad) > 0 || denied != nil), err)
+}
+
+func (t *tool) cleaned(container string, detached, forgotten []record, known bool) error {
+	switch {
+	case t.json && t.forget:
+		return t.print(struct {
+			Detached  []record `json:"detached"`
+			Forgotten []record `json:"forgotten"`
+		}{detached, append([]record{}, forgotten...)})
+	case t.json:
 		return t.print(detached)
 	}
 	for _, r := range detached {
 		fmt.Fprintf(t.stdout, "Detached from %s: %s\n", r.Network, r.IfName)
 	}
-	if len(known) == 0 && denied == nil {
-		fmt.Fprintf(t.stdout, "Nothing is known of %s in %s.\n", args[0], t.cacheDir())
+	for _, r := range forgotten {
+		fmt.Fprintf(t.stdout, "Forgotten, and its DEL failed: %s %s. What its plugins made may be left, and nothing says so any more: interfaces, rules, addresses", r.Network, r.IfName)
+		if len(r.Addresses) > 0 {
+			fmt.Fprintf(t.stdout, " (%s)", strings.Join(r.Addresses, " "))
+		}
+		fmt.Fprintln(t.stdout, ".")
+	}
+	if !known {
+		fmt.Fprintf(t.stdout, "Nothing is known of %s in %s.\n", container, t.cacheDir())
 	}
 	return nil
+}
+
+// cleanDamaged runs DEL for a damaged record with its network's configuration; it
+// returns nil if the record may be another container's, or the network is not there.
+func (t *tool) cleanDamaged(ctx context.Context, container string, d damaged) (*record, error) {
+	if len(d.suspects) != 1 || d.suspects[0].ContainerID != container {
+		return nil, nil
+	}
+	s := d.suspects[0]
+	list, rt, err := t.target([]string{s.Network})
+	if err != nil {
+		return nil, nil // the record's own error says what to do
+	}
+	rt.ContainerID, rt.IfName, rt.NetNS = container, s.IfName, s.netns
+	if t.netns != "" {
+		rt.NetNS = t.netns
+	}
+	r := &record{State: "damaged", Network: s.Network, Container: container, IfName: s.IfName, NetNS: rt.NetNS, Addresses: []string{}, Path: d.Path}
+	return r, t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
+}
+
+// withoutPath is an error without what it says of a file, and with another one.
+func withoutPath(err error, path string, more error) error {
+	var all []error
+	for _, e := range each(err) {
+		if of := new(libcni.RecordError); e != nil && !(errors.As(e, &of) && of.Path == path) {
+			all = append(all, e)
+		}
+	}
+	return errors.Join(append(all, more)...)
+}
+
+// giveUp forgets what is left of a container, and returns it.
+func (t *tool) giveUp(container string) ([]record, error) {
+	left, bad, _ := t.records(libcni.AttachmentKey{ContainerID: container})
+	for _, d := range bad {
+		for _, s := range d.suspects {
+			if s.ContainerID == container {
+				left = append(left, record{Network: s.Network, Container: container, IfName: s.IfName, NetNS: s.netns, Path: d.Path})
+			}
+		}
+		if len(d.suspects) == 0 {
+			if key, found := keyOf(d.Path, container); found {
+				left = append(left, record{Network: key.Network, Container: container, IfName: key.IfName, Path: d.Path})
+			}
+		}
+	}
+	var forgotten []record
+	var errs []error
+	done := map[string]bool{}
+	for _, r := range left {
+		if r.State == "running" {
+			errs = append(errs, fmt.Errorf("%s: an ADD, or a plugin of one, is at work on it: not forgotten", r.name()))
+			continue
+		}
+		if done[r.name()] {
+			continue
+		}
+		done[r.name()] = true
+		err := t.cni().ForgetAttachment(libcni.AttachmentKey{Network: r.Network, ContainerID: r.Container, IfName: r.IfName})
+		if errs = append(errs, err); err == nil {
+			forgotten = append(forgotten, r)
+		}
+	}
+	return forgotten, errors.Join(errs...)
+}
+
+// A failedDel is an error after which something is still on record.
+type failedDel struct {
+	error
+	container string // empty: of several
+}
+
+func (e *failedDel) Unwrap() []error { return []error{e.error} } // each takes it apart
+
+// stillThere says of an error of DEL or GC whether something could be given up.
+func (t *tool) stillThere(err error, match libcni.AttachmentKey) error {
+	if err == nil {
+		return nil
+	}
+	left, _, _ := t.records(match)
+	left = slices.DeleteFunc(left, func(r record) bool { return r.State == "running" })
+	if len(left) == 0 {
+		return err
+	}
+	failed := &failedDel{err, left[0].Container}
+	for _, r := range left {
+		if r.Container != failed.container {
+			failed.container = "CONTAINER"
+		}
+	}
+	return failed
 }

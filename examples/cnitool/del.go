@@ -1,11 +1,16 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/cnikit/cnikit/libcni"
+)
 
 func (t *tool) del(ctx context.Context, args []string) error {
 	list, rt, err := t.target(args)
 	if err != nil {
 		return err
 	}
-	return t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
+	err = t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
+	return t.stillThere(err, libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 }

@@ -43,7 +43,7 @@ func (d *doctor) records(set *libcni.ConfSet) {
 		}
 	}
 	for _, b := range bad {
-		d.say(fault, "records", b.Path, mendDamaged, "is damaged: %s", b.Error)
+		d.say(fault, "records", b.Path, b.Do, "is damaged: %s", b.Error)
 	}
 	if denied == nil {
 		d.say(fine, "records", dir, "", "attachments: %d", attached)
@@ -76,6 +76,10 @@ func (d *doctor) pending(r *record) {
 	since := r.Since.Local().Format(time.DateTime)
 	if r.State == "running" {
 		d.say(note, "records", r.name(), "", "an ADD, or a plugin that has outlived its runtime, is at work since %s", since)
+		return
+	}
+	if r.InUse {
+		d.say(note, "records", r.name(), "", "%s (%s)", secondAdd, since)
 		return
 	}
 	d.say(warning, "records", r.name(), d.cleanLater(r.Container), "an ADD failed or died (%s), and nobody has cleaned up after it", since)

@@ -12,5 +12,6 @@ func (t *tool) gc(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.inFile(list, t.cni().GCNetworkList(ctx, list, &libcni.GCArgs{}))
+	err = t.inFile(list, t.cni().GCNetworkList(ctx, list, &libcni.GCArgs{}))
+	return t.stillThere(err, libcni.AttachmentKey{Network: list.Name})
 }

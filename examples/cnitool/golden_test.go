@@ -66,6 +66,61 @@ func TestGolden(t *testing.T) {
 			"clean $TWO",
 			"attachments",
 		}},
+		"damaged": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			m.conf("20-other.conflist", strings.ReplaceAll(good, `"good"`, `"other"`))
+		}, []string{
+			"add --container web good $NETNS/one -i eth7",
+			"add other $NETNS/two",
+			"!cut web-eth7",
+			"doctor",
+			"attachments",
+			"del --container nobody good $NETNS/one",
+			"del --container web -i eth7 good $NETNS/one",
+			"attachments",
+			"add --container web good $NETNS/one",
+			"!cut web-eth0",
+			"add --container web good $NETNS/one",
+			"check --container web good $NETNS/one",
+			"gc good",
+			"clean web",
+			"add --container web good $NETNS/one",
+			"!damage",
+			"clean nobody",
+			"--json clean web --netns $NETNS/one",
+			"attachments web",
+			"add other $NETNS/one --container good-web",
+			"!lost",
+			"clean web",
+			"clean web --forget",
+			"doctor",
+		}},
+		"twice": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+		}, []string{
+			"add good $NETNS/one",
+			"add good $NETNS/one",
+			"--json add good $NETNS/one",
+			"attachments",
+			"doctor",
+			"check good $NETNS/one",
+			"del good $NETNS/one",
+			"attachments",
+		}},
+		"forget": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			m.conf("20-stuck.conflist", `{"cniVersion": "1.0.0", "name": "stuck", "plugins": [{"type": "stuck"}]}`)
+		}, []string{
+			"add --container web good $NETNS/one",
+			"add --container web stuck $NETNS/one -i net1",
+			"del --container web stuck $NETNS/one -i net1",
+			"gc stuck",
+			"clean web",
+			"--json clean web",
+			"clean --forget web",
+			"clean --forget web",
+			"attachments",
+		}},
 		"doctor-fine": {func(m *machine) { m.conf("10-good.conflist", good) }, []string{"doctor", "doctor --json"}},
 		"doctor-ill": {func(m *machine) {
 			mixed(m)
@@ -154,6 +209,17 @@ func (m *machine) converse(w *strings.Builder, line string) {
 	switch line {
 	case "!damage":
 		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "good-web-eth0"), []byte(`{"kind":`), 0o600))
+		return
+	case "!cut web-eth7", "!cut web-eth0": // by a loss of power
+		path := filepath.Join(m.dir, "cache", "results", "good-"+strings.TrimPrefix(line, "!cut "))
+		text, err := os.ReadFile(path)
+		require.NoError(m.t, err)
+		cut := strings.Index(string(text), `"result"`)
+		require.Positive(m.t, cut)
+		require.NoError(m.t, os.WriteFile(path, text[:cut], 0o600))
+		return
+	case "!lost": // a damaged record of a network that is not there
+		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "lost-web-eth0"), nil, 0o600))
 		return
 	case "!noconf":
 		m.env["NETCONFPATH"] = filepath.Join(m.dir, "nowhere")

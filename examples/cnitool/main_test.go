@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -23,12 +24,21 @@ func TestMain(m *testing.M) {
 		"old":    {Versions: []string{"0.3.1"}},
 		"fails":  {Add: failingAdd},
 		"broken": {Status: unready},
+		"stuck":  {Add: adds, Del: stuck},
 	})
 }
 
 func failingAdd(context.Context, *invoke.Request) (types.Result, error) {
 	fmt.Fprintln(os.Stderr, "trying\ngiving up")
 	return nil, types.NewError(types.ErrTryAgainLater, "busy", "come back")
+}
+
+func adds(_ context.Context, r *invoke.Request) (types.Result, error) {
+	return &types100.Result{CNIVersion: "1.0.0", Interfaces: []*types100.Interface{{Name: r.IfName, Sandbox: r.Netns}}}, nil
+}
+
+func stuck(context.Context, *invoke.Request) error {
+	return types.NewError(types.ErrIOFailure, "the switch does not answer", "")
 }
 
 func unready(context.Context, *invoke.Request) error {
@@ -49,7 +59,7 @@ func newMachine(t *testing.T) *machine {
 	for _, name := range []string{"net.d", "state", "netns/one", "netns/two", "cache"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(m.dir, name), 0o755))
 	}
-	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken")
+	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken", "stuck")
 	self, err := os.Executable() // which the plugins are links to
 	require.NoError(t, err)
 	for _, path := range []string{m.dir, plugins, self} { // whatever the umask: doctor looks

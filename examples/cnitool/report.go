@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -25,6 +26,15 @@ func (t *tool) say(level slog.Level, word string, err error) {
 			fmt.Fprintf(t.stderr, "%s: %+v\n", word, e)
 		}
 	}
+}
+
+// tell writes what to do.
+func (t *tool) tell(hint string) {
+	if t.json {
+		t.logger().Info("to do", "hint", strings.TrimPrefix(hint, "To do: "))
+		return
+	}
+	fmt.Fprintln(t.stderr, hint)
 }
 
 // each returns the errors that are joined in err.
@@ -56,7 +66,15 @@ func fields(err error) any {
 	return err.Error()
 }
 
-func (t *tool) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(t.stderr, nil)) }
+// logger writes JSON, one object a line, with durations as text: "5.2ms".
+func (t *tool) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(t.stderr, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindDuration {
+			a.Value = slog.StringValue(a.Value.Duration().String())
+		}
+		return a
+	}}))
+}
 
 // observer tells of every run of a plugin; nil if nobody wants to know.
 func (t *tool) observer() *invoke.Observer {

@@ -46,7 +46,9 @@ func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.Runtime
 		if rt.NetNS, err = filepath.Abs(args[1]); err != nil {
 			return nil, nil, err
 		}
-		rt.ContainerID = containerID(rt.NetNS)
+		if rt.ContainerID = t.container; rt.ContainerID == "" {
+			rt.ContainerID = containerID(rt.NetNS)
+		}
 	}
 	return list, rt, nil
 }

@@ -22,10 +22,13 @@ type tool struct {
 	getenv         func(string) string
 	stdout, stderr io.Writer
 
-	ifName, cache string
-	timeout       time.Duration
-	verbose, json bool
-	quiet         bool // what plugins write to standard error is shown elsewhere
+	ifName, cache    string
+	container, netns string
+	forget           bool
+	verb             string // the command
+	timeout          time.Duration
+	verbose, json    bool
+	quiet            bool // what plugins write to standard error is shown elsewhere
 }
 
 // A command runs with what stands after its name.
@@ -68,10 +71,30 @@ func (t *tool) main(ctx context.Context, args []string) int {
 		return 2
 	}
 	t.report(err)
-	if hint := t.hint(err); hint != "" && !t.json {
-		fmt.Fprintln(t.stderr, hint)
+	for _, hint := range t.hints(err) {
+		t.tell(hint)
 	}
 	return 1
+}
+
+// hints says what to do about an error.
+func (t *tool) hints(err error) (all []string) {
+	if hint := t.hint(err); hint != "" {
+		all = append(all, hint)
+	}
+	for _, e := range each(err) {
+		if of, bad := isDamaged(e); bad && t.verb != "add" {
+			if do := "To do: " + t.damaged(of).Do; !slices.Contains(all, do) {
+				all = append(all, do)
+			}
+		}
+	}
+	var failed *failedDel
+	if errors.As(err, &failed) {
+		all = append(all, "To do: mend the cause and run this again. To give up: "+t.command("clean", "--forget", failed.container)+
+			", which tries DEL for all that the container has, and forgets what fails; what is left then stays.")
+	}
+	return all
 }
 
 // hint says what to do about an error of this program's surroundings.
@@ -87,6 +110,8 @@ func (t *tool) hint(err error) string {
 		return "The directory is the one that NETCONFPATH names, by default /etc/cni/net.d."
 	case errors.As(err, new(libcni.NotFoundError)):
 		return "Run cnitool list for the networks that are there; NETCONFPATH names another directory."
+	case errors.As(err, &failed) && failed.record != "":
+		return "It is attached already (record " + failed.record + "): a second ADD failed, and there is nothing to clean up after it."
 	case errors.As(err, &failed):
 		return "To clean up after it: " + t.command("del", failed.args...)
 	}
@@ -104,6 +129,7 @@ func (t *tool) run(ctx context.Context, args []string) error {
 	}
 	c, known := commands[args[0]]
 	name, args := args[0], args[1:]
+	t.verb = name
 	switch {
 	case !known:
 		return usageError{fmt.Errorf("unknown command %q", name), ""}
@@ -127,6 +153,9 @@ func (t *tool) parse(args []string) ([]string, error) {
 	flags.StringVar(&t.ifName, "i", "", "")
 	flags.StringVar(&t.ifName, "ifname", "", "")
 	flags.StringVar(&t.cache, "cache", "", "")
+	flags.StringVar(&t.container, "container", "", "")
+	flags.StringVar(&t.netns, "netns", "", "")
+	flags.BoolVar(&t.forget, "forget", false, "")
 	flags.DurationVar(&t.timeout, "timeout", 0, "")
 	flags.BoolVar(&t.verbose, "v", false, "")
 	flags.BoolVar(&t.json, "json", false, "")
@@ -181,7 +210,12 @@ func (t *tool) cni() *libcni.CNIConfig {
 		Exec:     t.exec(),
 		CacheDir: t.cache,
 		Observer: t.observer(),
-		Warn:     func(_ context.Context, err error) { t.warn(err) },
+		Warn: func(_ context.Context, err error) {
+			if of, bad := isDamaged(err); bad && (t.verb == "del" || t.verb == "clean") {
+				err = fmt.Errorf("record %s: %v; DEL goes on without it", of.Path, of.Err)
+			}
+			t.warn(err)
+		},
 	})
 }
 

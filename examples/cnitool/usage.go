@@ -17,11 +17,15 @@ More than the verbs:
   list                          networks, their files and plugins; what is wrong with a file
   explain VERB NETWORK [NETNS]  what each plugin would get, as commands for a shell
   attachments [CONTAINER]       what the records say: attached, pending, damaged
-  clean CONTAINER               detach a container from everything, by its records alone
+  clean CONTAINER               detach a container from everything, by its records; for a
+                                damaged one with its network's configuration
   doctor                        look for faults on this machine, and say what to do
 
 Flags, before or after the command's arguments:
   -i, --ifname NAME            interface in the network namespace; by default CNI_IFNAME or eth0
+  --container ID               the container, for add, check, del and explain; see below
+  --netns PATH                 clean: the network namespace, where a record is damaged
+  --forget                     clean: then forget what could not be detached, and say so
   --cache DIR                  where the records are; by default /var/lib/cni
   --timeout DURATION           end plugins that run longer, as in 30s; by default never
   -v                           tell of every plugin that is run: time, standard error
@@ -35,13 +39,14 @@ Environment:
   CNI_IFNAME                   see -i
 
 The container ID is "cnitool-" and the beginning of the SHA-512 sum of NETNS as an
-absolute path.
+absolute path, unless --container says another one.
 
 Exit status:
   0  done
   1  failed, or called wrongly; the reason is on standard error
   2  done, and something is wrong, which was printed: list, a file or a plugin that
-     cannot be used; attachments, a damaged record; doctor, a FAULT or a warning
+     cannot be used; attachments, a damaged record; doctor, a FAULT or a warning;
+     clean --forget, something was forgotten whose DEL failed
 `
 
 // usageOf is how a command is called.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,5 +106,61 @@ func TestCnitoolDoctor(t *testing.T) {
 		said, status = cnitool("doctor")
 		assert.Zero(t, status, said)
 		assert.Empty(t, libraryFiles(t))
+	})
+}
+
+// TestCnitoolDamaged cuts the record of another runtime's container off and does what the
+// doctor, or clean, says: nothing is left of it, host-local's reservation neither.
+func TestCnitoolDamaged(t *testing.T) {
+	cnitoolSandbox(t, func(t *testing.T, cnitool func(string) (string, int)) {
+		con := newContainer(t, "con")
+		for name, tc := range map[string]struct {
+			left func(text []byte) int
+			do   string
+		}{
+			"as the doctor says":   {func(text []byte) int { return bytes.Index(text, []byte(`"result"`)) }, ""},
+			"empty, as it says":    {func([]byte) int { return 0 }, ""},
+			"clean":                {func(text []byte) int { return len(text) - 1 }, "clean c1"},
+			"clean, empty":         {func([]byte) int { return 0 }, "clean --netns " + con.netns + " c1"},
+			"a second ADD between": {func([]byte) int { return 0 }, "add --container c1 churn " + con.netns},
+		} {
+			t.Log(name)
+			before := traces(t)
+			_, status := cnitool("add --container c1 churn " + con.netns)
+			require.Zero(t, status)
+			reserved, err := filepath.Glob("/var/lib/cni/networks/churn/10.*")
+			require.NoError(t, err)
+			require.Len(t, reserved, 1)
+			record := "/var/lib/cni/results/churn-c1-eth0"
+			text, err := os.ReadFile(record)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(record, text[:tc.left(text)], 0o600))
+
+			if strings.HasPrefix(tc.do, "add") {
+				said, status := cnitool(tc.do)
+				require.Equal(t, 1, status)
+				assert.Contains(t, said, "It is attached already (record "+record)
+				assert.NotContains(t, said, "cnitool del")
+				tc.do = ""
+			}
+			if tc.do == "" {
+				said, status := cnitool("doctor")
+				require.Equal(t, 2, status)
+				advice := regexp.MustCompile(`cnitool (del --container c1 churn \S+)`).FindStringSubmatch(said)
+				require.NotNil(t, advice, said)
+				tc.do = strings.Replace(advice[1], "NETNS", con.netns, 1)
+			}
+			_, status = cnitool(tc.do)
+			require.Zero(t, status)
+
+			_, status = cnitool("doctor")
+			assert.Zero(t, status)
+			assert.Empty(t, libraryFiles(t))
+			for _, file := range reserved {
+				assert.NoFileExists(t, file)
+			}
+			assert.NotContains(t, con.ip(t, "-br link show"), "eth0")
+			assert.NotContains(t, strings.Join(leftBehind(before, traces(t)), "\n"), "c1")
+		}
 	})
 }

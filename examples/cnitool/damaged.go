@@ -1,0 +1,132 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
+)
+
+// A damaged record is a file that tells of no attachment any more.
+type damaged struct {
+	Path  string `json:"path"`
+	Error string `json:"error"`
+	Do    string `json:"do"`
+
+	suspects []suspect
+}
+
+// A suspect is an attachment that a damaged record may be of.
+type suspect struct {
+	libcni.AttachmentKey
+	netns string // empty: nobody knows
+}
+
+func (t *tool) damaged(of *libcni.RecordError) damaged {
+	d := damaged{Path: of.Path, Error: of.Err.Error()}
+	d.suspects = t.suspects(of)
+	var commands []string
+	for _, s := range d.suspects {
+		netns := s.netns
+		if netns == "" {
+			netns = "NETNS"
+		}
+		args := []string{"--container", s.ContainerID}
+		if s.IfName != "eth0" {
+			args = append(args, "-i", s.IfName)
+		}
+		commands = append(commands, t.command("del", append(args, s.Network, netns)...))
+	}
+	switch {
+	case len(commands) == 0:
+		d.Do = fmt.Sprintf("its network is not in %s: put the configuration there and run this again, or give it up: %s (the file's name has network, container, interface)",
+			t.confDir(), t.command("clean", "--forget", "CONTAINER"))
+	default:
+		d.Do = "to detach it with its network's configuration: " + strings.Join(commands, ", or, if it is another's, ")
+		if strings.HasSuffix(d.Do, " NETNS") {
+			d.Do += " (NETNS: the path of its network namespace, or where that was)"
+		}
+	}
+	return d
+}
+
+// suspects tells from the file's name, and from what can still be read of it, which
+// attachments to networks of the directory it may be of.
+func (t *tool) suspects(of *libcni.RecordError) (all []suspect) {
+	name := filepath.Base(of.Path)
+	if parts := strings.SplitN(name, "+", 4); filepath.Base(filepath.Dir(of.Path)) == "pending" {
+		if len(parts) == 4 {
+			all = append(all, suspect{libcni.AttachmentKey{Network: parts[0], ContainerID: parts[1], IfName: parts[2]}, ""})
+		}
+		return all
+	}
+	name, _, _ = strings.Cut(name, "#")
+	left := map[string]string{}
+	if !errors.Is(of, libcni.ErrForeignRecord) {
+		left = leftOf(of.Path)
+	}
+	set, err := libcni.LoadDir(t.confDir())
+	if err != nil {
+		return nil
+	}
+	for _, n := range set.Networks {
+		rest, found := strings.CutPrefix(name, n.Name+"-")
+		if !found || left["networkName"] != "" && left["networkName"] != n.Name {
+			continue
+		}
+		at := strings.LastIndex(rest, "-")
+		if id := left["containerId"]; id != "" {
+			if at = len(id); !strings.HasPrefix(rest, id+"-") {
+				continue
+			}
+		}
+		if at < 0 || types.ValidateContainerID(rest[:at]) != nil || types.ValidateInterfaceName(rest[at+1:]) != nil {
+			continue
+		}
+		all = append(all, suspect{libcni.AttachmentKey{Network: n.Name, ContainerID: rest[:at], IfName: rest[at+1:]}, left["netns"]})
+	}
+	return all
+}
+
+var strand = regexp.MustCompile(`"(networkName|containerId|netns)"\s*:\s*("(?:[^"\\]|\\.)*")`)
+
+// leftOf finds whole strings in a record that was cut off.
+func leftOf(path string) map[string]string {
+	left := map[string]string{}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<22 {
+		return left
+	}
+	data, _ := os.ReadFile(path)
+	for _, m := range strand.FindAllSubmatch(data, -1) {
+		var value string
+		if _, twice := left[string(m[1])]; !twice && json.Unmarshal(m[2], &value) == nil {
+			left[string(m[1])] = value
+		}
+	}
+	return left
+}
+
+// isDamaged reports whether an error says that a file could be read, and tells of no
+// attachment.
+func isDamaged(err error) (*libcni.RecordError, bool) {
+	var of *libcni.RecordError
+	if !errors.As(err, &of) || errors.Is(err, fs.ErrPermission) || errors.Is(err, libcni.ErrAddRunning) {
+		return nil, false
+	}
+	_, statErr := os.Lstat(of.Path)
+	return of, statErr == nil
+}
+
+// keyOf takes the name of a container's record apart.
+func keyOf(path, container string) (key libcni.AttachmentKey, found bool) {
+	name, _, _ := strings.Cut(filepath.Base(path), "#")
+	network, ifname, found := strings.Cut(name, "-"+container+"-")
+	return libcni.AttachmentKey{Network: network, ContainerID: container, IfName: ifname}, found
+}
