@@ -15,7 +15,9 @@ import (
 // in a record (SPEC.md, section 3, "Adding an attachment").
 //
 // The result has the list's version. Before the first plugin runs, arguments
-// have been checked, every executable found, and the record's directory tried.
+// have been checked, the executable of every "type" of the list found, and the
+// record's directory tried. The plugins that those run themselves, of "ipam" for
+// one, are not looked for: an error of the plugin names one that is missing (%+v).
 //
 // Errors: [*RequestError] for an argument; [*invoke.PluginError] for a plugin,
 // with [invoke.ErrPluginNotFound] if there is no executable and the plugin's own
