@@ -107,7 +107,8 @@ func (e *PluginError) report() string {
 	if elapsed := e.Elapsed.Round(time.Millisecond); elapsed > 0 {
 		line("elapsed", elapsed.String())
 	}
-	if e.Cause != nil && !e.causeIsExit() {
+	// Not an error that has been said, in another type.
+	if e.Cause != nil && !e.causeIsExit() && e.Cause.Error() != e.Msg {
 		line("cause", strings.ReplaceAll(e.Cause.Error(), "\n", "; "))
 	}
 	line("seen", e.seen)

@@ -89,8 +89,7 @@ func refuseOwn(r *Request) error {
 func enter(netns string, fn func() error) error {
 	err := inNetNS(netns, fn)
 	if fault := (*netnsError)(nil); errors.As(err, &fault) {
-		said := types.NewError(types.ErrInvalidNetNS, fmt.Sprintf("network namespace %q: %v", netns, fault.err), "")
-		return fmt.Errorf("%w: %w", said, err)
+		return &noNetNS{types.NewError(types.ErrInvalidNetNS, fmt.Sprintf("network namespace %q: %v", netns, fault.err), ""), err}
 	}
 	if err != nil {
 		return fmt.Errorf("network namespace %q: %w", netns, err)
@@ -103,6 +102,16 @@ type netnsError struct{ err error }
 
 func (e *netnsError) Error() string { return e.err.Error() }
 func (e *netnsError) Unwrap() error { return e.err }
+
+// noNetNS is the plugin's error about a network namespace, which has its cause in its
+// text already.
+type noNetNS struct {
+	said  *types.Error
+	cause error
+}
+
+func (e *noNetNS) Error() string   { return e.said.Error() }
+func (e *noNetNS) Unwrap() []error { return []error{e.said, e.cause} }
 
 // loopbackAddrs returns the first address of each family of lo in the namespace of
 // the thread. All of them have to be loopback addresses.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -152,6 +153,9 @@ func TestLoopbackNamespaceFaults(t *testing.T) {
 			assert.Equal(t, types.ErrInvalidNetNS, failure.Code)
 			assert.Contains(t, err.Error(), fmt.Sprintf("network namespace %q: ", tc.netns))
 			assert.Equal(t, tc.gone, errors.Is(err, fs.ErrNotExist))
+			if tc.gone {
+				assert.Equal(t, 1, strings.Count(fmt.Sprintf("%+v", err), "no such file"), "%+v", err)
+			}
 
 			_, err = loopbackCall("DEL", tc.netns).Run(t.Context(), p)
 			assert.Equal(t, tc.gone, err == nil, "%v", err)
