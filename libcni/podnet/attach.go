@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/cnikit/cnikit/libcni"
@@ -32,7 +34,8 @@ import (
 //
 // Errors: an [*Error], in which errors.Is finds [libcni.ErrAlreadyAttached] for a
 // network that the container is attached to and for which no interface name is
-// given; [ErrInterfaceInUse]; [ErrUnfinished], joined to why DEL fails; a
+// given; [ErrInterfaceInUse]; fs.ErrNotExist, on Linux, for the network namespace;
+// [ErrUnfinished], joined to why DEL fails; a [*CacheDirError]; a
 // [*libcni.RecordError], for a network whose record is damaged;
 // [invoke.ErrPluginNotFound], for all plugins that are not installed, those that give
 // the addresses included, and before any plugin runs; and, of the networks,
@@ -52,6 +55,9 @@ func (m *Manager) Attach(ctx context.Context, pod Pod) ([]*Attachment, error) {
 
 func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 	if err := pod.check(); err != nil {
+		return nil, err
+	}
+	if err := m.netnsThere(pod.NetNS); err != nil {
 		return nil, err
 	}
 	args, err := pod.cniArgs()
@@ -99,6 +105,18 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		m.warn("a container is attached to more networks although a record of it is damaged", d.fault("attach"))
 	}
 	return attachments[lo:], nil
+}
+
+// netnsThere returns an error if there is nothing at the path of a network namespace.
+// Plugins of an Exec of the caller's may see other files.
+func (m *Manager) netnsThere(path string) error {
+	if !namespacesAreFiles || m.opts.Exec != nil {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return &saying{"network namespace " + path + " does not exist: create it first", err}
+	}
+	return nil
 }
 
 // standing is what a container has when an operation on it begins.

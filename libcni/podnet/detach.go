@@ -124,9 +124,11 @@ func (m *Manager) settled(ctx context.Context, id string) ([]*trace, error) {
 	if !slices.ContainsFunc(traces, running) {
 		return traces, err
 	}
-	patience := m.opts.waitForAdd
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(deadline)/2)
+	patience := m.patience(ctx)
+	for _, t := range traces {
+		if t.running {
+			m.waits(t, patience)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -134,6 +136,25 @@ func (m *Manager) settled(ctx context.Context, id string) ([]*trace, error) {
 		traces, err = m.traces(match)
 	}
 	return traces, err
+}
+
+// patience is how long an ADD that is under way is waited for.
+func (m *Manager) patience(ctx context.Context) time.Duration {
+	patience := m.opts.waitForAdd
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline)/2)
+	}
+	return patience
+}
+
+// endIt says what to do about a plugin that is at work.
+const endIt = "wait until it ends, or end it (fuser -v says which process has the file open)"
+
+// waits logs that the caller is about to wait.
+func (m *Manager) waits(t *trace, atMost time.Duration) {
+	m.opts.Logger.Warn("podnet: waiting for an ADD that is under way, or a plugin of one whose runtime was killed",
+		"containerID", t.ContainerID, "network", t.Network, "ifname", t.IfName, "path", t.path,
+		"atMost", atMost.Round(time.Millisecond), "toDo", endIt)
 }
 
 func keysOf(traces []*trace) []key {

@@ -302,7 +302,10 @@ func TestDetachWithoutLockFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(n.opts.CacheDir, "podnet"), nil, 0o600))
 
 	_, err = n.Attach(t.Context(), pod("con2"))
-	require.Error(t, err)
+	var unusable *podnet.CacheDirError
+	require.ErrorAs(t, err, &unusable)
+	assert.Equal(t, n.opts.CacheDir, unusable.Dir)
+	assert.ErrorContains(t, err, "attach container con2: cache directory "+n.opts.CacheDir+" cannot be used (Options.CacheDir): ")
 	require.NoError(t, n.Check(t.Context(), "con1"))
 	require.NoError(t, n.Detach(t.Context(), "con1"))
 	_, err = n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/cnikit/cnikit/internal/joined"
@@ -55,6 +56,29 @@ func (e *Error) Format(s fmt.State, verb rune) {
 	}
 }
 
+// CacheDirError says that nothing can be written down in the cache directory, without
+// which nothing is attached.
+type CacheDirError struct {
+	Dir string // Options.CacheDir
+	Err error
+}
+
+func (e *CacheDirError) Error() string {
+	return "cache directory " + e.Dir + " cannot be used (Options.CacheDir): " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *CacheDirError) Unwrap() error { return e.Err }
+
+// saying is an error in other words.
+type saying struct {
+	text string
+	err  error
+}
+
+func (e *saying) Error() string { return e.text }
+func (e *saying) Unwrap() error { return e.err }
+
 // about makes errors that do not say which container they are about say so.
 func about(op, id string, err error) error {
 	errs := joined.List(err)
@@ -74,8 +98,28 @@ func join(errs ...error) error { return joined.Errors(errs...) }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// LogValue gives the fields to log/slog.
+// LogValue gives the fields to log/slog: those that are known, the cause's text, and
+// the fields of a cause that is one error and has more to say.
 func (e *Error) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("op", e.Op), slog.String("containerID", e.ContainerID),
-		slog.String("network", e.Network), slog.String("ifname", e.IfName), slog.String("path", e.Path), slog.Any("error", join(e.Err)))
+	var attrs []slog.Attr
+	for _, f := range [...][2]string{
+		{"op", e.Op}, {"containerID", e.ContainerID}, {"network", e.Network}, {"ifname", e.IfName}, {"path", e.Path}, {"error", e.Err.Error()},
+	} {
+		if f[1] != "" {
+			attrs = append(attrs, slog.String(f[0], f[1]))
+		}
+	}
+	cause, ok := join(e.Err).(slog.LogValuer)
+	if !ok || cause.LogValue().Kind() != slog.KindGroup {
+		return slog.GroupValue(attrs...)
+	}
+	for _, a := range cause.LogValue().Group() {
+		a.Value = a.Value.Resolve()
+		known := slices.ContainsFunc(attrs, func(have slog.Attr) bool { return have.Key == a.Key })
+		known = known || a.Value.String() == e.Err.Error()
+		if !known && a.Value.Kind() != slog.KindGroup && a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	return slog.GroupValue(attrs...)
 }

@@ -1,8 +1,10 @@
 package podnet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,4 +25,37 @@ func TestErrorTellsAllItsCauses(t *testing.T) {
 	assert.Contains(t, fmt.Sprintf("%+v", err), "bridge")
 	var found *invoke.PluginError
 	assert.ErrorAs(t, err, &found)
+}
+
+// One level of fields, none of them empty, and no text twice.
+func TestErrorInTheLog(t *testing.T) {
+	plugin := &invoke.PluginError{
+		Plugin: "bridge", Command: "ADD", Network: "net", ContainerID: "c1", ExitCode: 1, Err: errors.New("no room"),
+	}
+	record := &libcni.RecordError{Path: "/cache/results/x", Err: errors.New("torn")}
+	for _, test := range []struct {
+		name string
+		err  *Error
+		want string
+	}{
+		{"no details", &Error{Op: "gc", Err: errors.New("x")}, "error.op=gc error.error=x"},
+		{
+			"a plugin's", &Error{Op: "attach", ContainerID: "c1", Network: "net", IfName: "eth0", Err: plugin},
+			`error.op=attach error.containerID=c1 error.network=net error.ifname=eth0 error.error="no room" error.plugin=bridge error.command=ADD error.exit="status 1"`,
+		},
+		{
+			"several", &Error{Op: "attach", ContainerID: "c1", Err: errors.Join(plugin, record)},
+			`error.op=attach error.containerID=c1 error.error="no room\nrecord /cache/results/x: torn"`,
+		},
+		{
+			"one in another", &Error{Op: "detach", ContainerID: "c1", Err: &Error{Op: "x", Network: "n", Err: record}},
+			`error.op=detach error.containerID=c1 error.error="x network n: record /cache/results/x: torn" error.network=n error.record=/cache/results/x`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var logged bytes.Buffer
+			slog.New(slog.NewTextHandler(&logged, nil)).Error("m", "error", test.err)
+			assert.Contains(t, logged.String(), "msg=m "+test.want+"\n")
+		})
+	}
 }

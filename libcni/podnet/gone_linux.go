@@ -2,6 +2,9 @@ package podnet
 
 import "golang.org/x/sys/unix"
 
+// namespacesAreFiles says that a Pod's NetNS is a path.
+const namespacesAreFiles = true
+
 // notMounted reports whether what is at path is no namespace but a file of an
 // ordinary file system.
 func notMounted(path string) bool {

@@ -33,8 +33,10 @@ type Manager struct {
 // Open loads the network configurations, finishes what an earlier process has left
 // undone (see [Manager.Recover]; each attachment concerned is logged, at level Warn
 // if it cannot be detached now), and begins to follow the configuration directory. A
-// directory without a usable network is
-// no error: one may be put there later.
+// directory without a usable network is no error: one may be put there later.
+//
+// It does not wait for a plugin that a process which was killed has left: that does
+// the first operation which needs its container, or Recover.
 //
 // The error is that of the context; nothing is open then.
 func Open(ctx context.Context, opts Options) (*Manager, error) {
@@ -62,7 +64,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	} else {
 		m.store.open()
 	}
-	found, err := m.recover(ctx)
+	found, err := m.recover(ctx, m.atOnce)
 	if ctx.Err() != nil {
 		_ = m.Close()
 		return nil, context.Cause(ctx)
@@ -89,6 +91,9 @@ func (m *Manager) log(level slog.Level, msg string, l Leftover) {
 	fields := []any{"containerID", l.ContainerID, "network", l.Network, "ifname", l.IfName, "path", l.Path, "recorded", l.Recorded}
 	if l.Err != nil {
 		fields = append(fields, "error", l.Err)
+	}
+	if errors.Is(l.Err, libcni.ErrAddRunning) {
+		fields = append(fields, "toDo", endIt)
 	}
 	m.opts.Logger.Log(context.Background(), level, msg, fields...)
 }
@@ -212,6 +217,9 @@ func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hol
 		return nil, err
 	}
 	h.journal, err = m.journals.container(ctx, id, try)
+	if err != nil && !errors.Is(err, errBusy) && ctx.Err() == nil {
+		err = &CacheDirError{Dir: m.opts.CacheDir, Err: err}
+	}
 	if err != nil && (attach || errors.Is(err, errBusy) || ctx.Err() != nil) {
 		return nil, err
 	}
@@ -222,7 +230,12 @@ func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hol
 }
 
 // write notes what is about to be done.
-func (h *hold) write(e entry) error { return h.journal.begin(e) }
+func (h *hold) write(e entry) error {
+	if err := h.journal.begin(e); err != nil {
+		return &CacheDirError{Dir: h.m.opts.CacheDir, Err: err}
+	}
+	return nil
+}
 
 // left is what an earlier operation on the container did not finish.
 func (h *hold) left() []key {

@@ -50,7 +50,8 @@ type Options struct {
 	NoSync bool
 
 	// Logger gets what goes wrong without failing a call: bad configurations and
-	// plugins that are not installed, each at Open or when it comes up, leftovers, capability arguments that no plugin takes; at level Info the
+	// plugins that are not installed, each at Open or when it comes up, leftovers, waiting for
+	// plugins that outlive their runtime, capability arguments that no plugin takes; at level Info the
 	// leftovers that Open has cleaned up. Nil: nobody.
 	Logger *slog.Logger
 	// OnChange is called with each new configuration, one at a time. It must

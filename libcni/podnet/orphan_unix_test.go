@@ -3,13 +3,16 @@
 package podnet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,12 +130,13 @@ func (o orphanage) nothingLeft(t *testing.T) {
 // waits for it.
 func TestOrphanIsWaitedFor(t *testing.T) {
 	for name, do := range map[string]func(ctx context.Context, o orphanage, opts Options) error{
-		"Open": func(ctx context.Context, o orphanage, opts Options) error {
+		"Recover": func(ctx context.Context, o orphanage, opts Options) error {
 			m, err := Open(ctx, opts)
 			if err != nil {
 				return err
 			}
-			return m.Close()
+			_, err = m.Recover(ctx)
+			return errors.Join(err, m.Close())
 		},
 		"Detach": func(ctx context.Context, o orphanage, opts Options) error {
 			quick := opts
@@ -175,6 +179,36 @@ func TestOrphanIsWaitedFor(t *testing.T) {
 			o.nothingLeft(t)
 		})
 	}
+}
+
+// Who is about to wait says so, what for and how long at most; Open does not wait.
+func TestOrphanIsWaitedForAloud(t *testing.T) {
+	o := newOrphanage(t)
+	var logged bytes.Buffer
+	opts := o.options()
+	opts.waitForAdd = 2 * time.Millisecond
+	opts.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	m, err := Open(t.Context(), opts)
+	require.NoError(t, err)
+	defer m.Close()
+	const waiting = "podnet: waiting for an ADD"
+	assert.NotContains(t, logged.String(), waiting)
+	assert.Contains(t, logged.String(), "containerID=con1 network=slow ifname=eth0")
+	assert.Contains(t, logged.String(), `toDo="`+endIt)
+	for name, do := range map[string]func() error{
+		"Recover": func() error { _, err := m.Recover(t.Context()); return err },
+		"Attach":  func() error { _, err := m.Attach(t.Context(), o.pod("slow")); return err },
+		"Detach":  func() error { return m.Detach(t.Context(), "con1") },
+		"Forget":  func() error { _, err := m.Forget(t.Context(), "con1"); return err },
+	} {
+		logged.Reset()
+		if err := do(); name != "Forget" {
+			require.ErrorIs(t, err, libcni.ErrAddRunning, name)
+		}
+		assert.Equal(t, 1, strings.Count(logged.String(), waiting), "%s: %s", name, &logged)
+		assert.Contains(t, logged.String(), "atMost=2ms", name)
+	}
+	o.letGo(t, m)
 }
 
 // Where a plugin hangs that has survived its runtime, its attachment is left alone

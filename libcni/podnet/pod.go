@@ -14,7 +14,8 @@ import (
 type Pod struct {
 	// ID is the container's ID; of a Kubernetes pod, its sandbox's.
 	ID string
-	// NetNS is the path of its network namespace, which must exist.
+	// NetNS is the path of its network namespace, which must exist. On Linux Attach
+	// looks before it begins, unless plugins are run by an Exec of the caller's.
 	NetNS string
 
 	// Name, Namespace and UID are those of a Kubernetes pod. If one of them is

@@ -24,19 +24,20 @@ type Leftover struct {
 // died: the attachments of an Attach that did not return are detached, a Detach is
 // completed. It returns the attachments concerned. What a process that lives is
 // working on is left alone, and so is everything that an operation has completed.
-// A plugin that a dead process has left is waited for, ten seconds at most; after
-// that its attachment is left alone, with an error that has [libcni.ErrAddRunning].
-// [Open] does this too; call it again when what was in the way is gone. What will
+// A plugin that a dead process has left is waited for, ten seconds at most, which is
+// logged before; after that its attachment is left alone, with an error that has [libcni.ErrAddRunning].
+// [Open] does this too, without waiting; call it again when what was in the way is gone. What will
 // never be detached is given up with [Manager.Forget].
 //
 // The error joins those of the Leftovers and what else could not be looked at.
 func (m *Manager) Recover(ctx context.Context) ([]Leftover, error) {
-	found, err := m.recover(ctx)
+	found, err := m.recover(ctx, m.settled)
 	return found, join(errorsOf(found), err)
 }
 
-// recover is Recover whose error is not that of the leftovers.
-func (m *Manager) recover(ctx context.Context) ([]Leftover, error) {
+// recover is Recover whose error is not that of the leftovers. look returns what is on
+// disk about a container, settled or as it is.
+func (m *Manager) recover(ctx context.Context, look lookAt) ([]Leftover, error) {
 	ids, err := m.journals.containers()
 	pending, pendingErr := m.cni.Pending(libcni.AttachmentKey{})
 	for _, p := range pending {
@@ -51,7 +52,7 @@ func (m *Manager) recover(ctx context.Context) ([]Leftover, error) {
 	var all []Leftover
 	errs := []error{err, pendingErr}
 	parallel(ids, func(id string) {
-		found, err := m.recoverContainer(ctx, id)
+		found, err := m.recoverContainer(ctx, id, look)
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, found...)
@@ -60,7 +61,14 @@ func (m *Manager) recover(ctx context.Context) ([]Leftover, error) {
 	return all, join(errs...)
 }
 
-func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, error) {
+type lookAt func(ctx context.Context, id string) ([]*trace, error)
+
+// atOnce is settled that does not wait.
+func (m *Manager) atOnce(_ context.Context, id string) ([]*trace, error) {
+	return m.traces(libcni.AttachmentKey{ContainerID: id})
+}
+
+func (m *Manager) recoverContainer(ctx context.Context, id string, look lookAt) ([]Leftover, error) {
 	h, err := m.hold(ctx, id, false, true)
 	if errors.Is(err, errBusy) {
 		return nil, nil
@@ -69,7 +77,7 @@ func (m *Manager) recoverContainer(ctx context.Context, id string) ([]Leftover, 
 		return nil, err
 	}
 	defer h.release()
-	traces, err := m.settled(ctx, id)
+	traces, err := look(ctx, id)
 	found := m.finish(ctx, h, traces)
 	h.finished = err == nil && errorsOf(found) == nil
 	return found, err
@@ -100,6 +108,11 @@ func (m *Manager) finish(ctx context.Context, h *hold, traces []*trace) []Leftov
 // detachTrace runs DEL from what is on disk.
 func (m *Manager) detachTrace(ctx context.Context, op string, t *trace) Leftover {
 	l := t.leftover()
+	if t.running { // libcni is about to wait
+		limited, cancel := bounded(ctx, m.opts.Timeouts.Del)
+		m.waits(t, m.patience(limited))
+		cancel()
+	}
 	if err := m.del(ctx, t.AttachmentKey, m.opts.Timeouts.Del); err != nil {
 		l.Err = &Error{Op: op, ContainerID: t.ContainerID, Network: t.Network, IfName: t.IfName, Path: t.path, Err: err}
 	}
