@@ -18,6 +18,11 @@ type AttachmentKey struct {
 	IfName      string
 }
 
+// String returns network/container/interface.
+func (k AttachmentKey) String() string {
+	return k.Network + "/" + k.ContainerID + "/" + k.IfName
+}
+
 // Attachment is what the record of one attachment says.
 type Attachment struct {
 	AttachmentKey

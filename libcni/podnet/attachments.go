@@ -2,6 +2,7 @@ package podnet
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +18,11 @@ type Attachment struct {
 	// NetNS is the network namespace that it was made in.
 	NetNS string
 	types.ResultView
+}
+
+// String returns the attachment and its addresses.
+func (a *Attachment) String() string {
+	return fmt.Sprint(a.AttachmentKey, " ", a.IPs(types.IPv4First))
 }
 
 // Attachments returns the attachments of a container from the records, in the

@@ -20,6 +20,14 @@ type Leftover struct {
 	Err error
 }
 
+// String returns the attachment, and why it could not be detached.
+func (l Leftover) String() string {
+	if l.Err != nil {
+		return l.AttachmentKey.String() + ": " + l.Err.Error()
+	}
+	return l.AttachmentKey.String()
+}
+
 // Recover finishes what operations have left undone that failed or whose process
 // died: the attachments of an Attach that did not return are detached, a Detach is
 // completed. It returns the attachments concerned. What a process that lives is
