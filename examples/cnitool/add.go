@@ -15,6 +15,7 @@ func (t *tool) add(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	t.warnOfTwins(list.Name)
 	before := t.recordOf(libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 	result, err := t.cni().AddNetworkList(ctx, list, rt)
 	if err != nil {

@@ -52,7 +52,8 @@ func (t *tool) attachments(_ context.Context, args []string) error {
 			Dir     string    `json:"dir"`
 			Records []record  `json:"records"`
 			Damaged []damaged `json:"damaged"`
-		}{t.cacheDir(), records, bad})
+			Other   string    `json:"otherDir,omitempty"` // has records too
+		}{t.cacheDir(), records, bad, t.otherCache()})
 	} else {
 		err = t.recordsText(records, bad, denied != nil)
 	}
@@ -131,6 +132,9 @@ func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 	}
 	if slices.ContainsFunc(records, func(r record) bool { return r.InUse }) {
 		fmt.Fprintln(w, "\nFailed again: "+secondAdd+".")
+	}
+	if other := t.otherCache(); other != "" {
+		fmt.Fprintf(w, "\nThere are records in %s too: %s\n", other, in(other).command("attachments"))
 	}
 	for i, d := range bad {
 		if i == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cnikit/cnikit/libcni"
 )
@@ -22,6 +23,7 @@ func (t *tool) cleanLater(container string) string {
 func (t *tool) clean(ctx context.Context, args []string) error {
 	match := libcni.AttachmentKey{ContainerID: args[0]}
 	known, bad, denied := t.records(match)
+	t.waits(known)
 	err := t.cni().DelContainer(ctx, args[0])
 	var mended []record
 	for _, d := range bad {
@@ -59,6 +61,16 @@ func (t *tool) clean(ctx context.Context, args []string) error {
 	return errors.Join(t.cleaned(args[0], detached, forgotten, len(known)+len(bad) > 0 || denied != nil), err)
 }
 
+// waits says what a DEL waits for.
+func (t *tool) waits(known []record) {
+	for _, r := range known {
+		if r.State == "running" {
+			t.tell(fmt.Sprintf("Waiting, 10s at most, for an ADD of %s, or a plugin that has outlived its runtime, at work since %s (fuser -v %s shows who it is).",
+				r.name(), r.Since.Local().Format(time.DateTime), quote(r.Path)))
+		}
+	}
+}
+
 func (t *tool) cleaned(container string, detached, forgotten []record, known bool) error {
 	switch {
 	case t.json && t.forget:
@@ -81,6 +93,9 @@ func (t *tool) cleaned(container string, detached, forgotten []record, known boo
 	}
 	if !known {
 		fmt.Fprintf(t.stdout, "Nothing is known of %s in %s.\n", container, t.cacheDir())
+		if other := t.otherCache(); other != "" {
+			fmt.Fprintf(t.stdout, "There are records in %s too: %s\n", other, in(other).command("clean", container))
+		}
 	}
 	return nil
 }

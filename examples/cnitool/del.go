@@ -11,6 +11,8 @@ func (t *tool) del(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	known, _, _ := t.records(libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
+	t.waits(known)
 	err = t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
 	return t.stillThere(err, libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,11 +36,13 @@ type doctor struct {
 }
 
 // doctor looks at everything an ADD needs on this machine, and at what earlier
-// ones left behind. Of the verbs it runs VERSION and STATUS.
+// ones left behind. Of the verbs it runs VERSION and STATUS; it writes nothing but a file
+// with the records that it removes at once.
 func (t *tool) doctor(ctx context.Context, _ []string) error {
 	d := &doctor{tool: t}
 	set := d.networks()
 	networks := t.probe(ctx, set)
+	d.unusable(networks)
 	d.plugins(networks)
 	d.status(ctx, networks)
 	d.records(set)
@@ -55,6 +58,25 @@ func (t *tool) doctor(ctx context.Context, _ []string) error {
 		err = errFound
 	}
 	return err
+}
+
+// unusable takes back what was said of networks whose plugins cannot be run; why not,
+// comes with the plugins.
+func (d *doctor) unusable(networks []*network) {
+	for _, n := range networks {
+		var broken []string
+		for _, p := range n.Plugins {
+			if p.err != nil && !slices.Contains(broken, p.Type) {
+				broken = append(broken, p.Type)
+			}
+		}
+		for i := range d.findings {
+			if f := &d.findings[i]; len(broken) > 0 && f.About == n.File && f.Level == fine {
+				f.Level = note
+				f.Says += "; not usable, see below: " + strings.Join(broken, ", ")
+			}
+		}
+	}
 }
 
 func (d *doctor) say(l level, area, about, do, format string, args ...any) {
@@ -123,7 +145,11 @@ func (d *doctor) networks() *libcni.ConfSet {
 		}
 	}
 	for _, b := range set.Bad {
-		d.say(fault, "networks", b.Place(), "correct the file, or move it out of the directory", "%v", b)
+		do := "correct the file, or move it out of the directory"
+		if errors.Is(b, libcni.ErrDuplicateNetwork) {
+			do = "rename one of the two networks, or move one of the files out of the directory"
+		}
+		d.say(fault, "networks", b.Place(), do, "%v", b)
 	}
 	for _, w := range set.Warnings {
 		d.say(warning, "networks", w.Place(), "remove one of them", "%v", w)

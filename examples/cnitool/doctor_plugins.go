@@ -57,7 +57,7 @@ func (d *doctor) program(p *plugin) {
 	case errors.Is(p.err, syscall.ENOEXEC), errors.Is(p.err, os.ErrNotExist):
 		d.say(fault, "plugins", p.Path, "install a build for this system, or the interpreter that it names", "cannot be started: %v", p.err)
 	case errors.As(p.err, &failed) && failed.ExitCode == 0:
-		d.say(fault, "plugins", p.Path, "install it again: it is no CNI plugin, or not a whole one", "its answer to VERSION is none: %v", p.err)
+		d.say(fault, "plugins", p.Path, "install it again: it is no CNI plugin, or not a whole one", "does not answer VERSION as a plugin does: %s", strings.TrimPrefix(p.err.Error(), "decoding version info: "))
 	case p.err != nil:
 		d.say(fault, "plugins", p.Path, `run it by hand: echo '{"cniVersion":"1.1.0"}' | CNI_COMMAND=VERSION `+quote(p.Path), "VERSION fails: %v", p.err)
 	default:

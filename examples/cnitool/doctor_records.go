@@ -17,6 +17,8 @@ func (d *doctor) records(set *libcni.ConfSet) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		d.say(fine, "records", dir, "", "is not there: nothing was ever attached")
+		d.takes(dir)
+		d.elsewhere()
 		return
 	case err != nil:
 		d.say(fault, "records", dir, "run cnitool as root", "%v", err)
@@ -25,6 +27,11 @@ func (d *doctor) records(set *libcni.ConfSet) {
 	d.writable("records", dir)
 	for _, sub := range []string{"results", "pending"} {
 		d.writable("records", filepath.Join(dir, sub))
+	}
+	for _, sub := range []string{"results", "pending"} {
+		if !d.takes(filepath.Join(dir, sub)) {
+			break
+		}
 	}
 	d.unfinished(dir)
 	records, bad, denied := d.tool.records(libcni.AttachmentKey{})
@@ -45,9 +52,45 @@ func (d *doctor) records(set *libcni.ConfSet) {
 	for _, b := range bad {
 		d.say(fault, "records", b.Path, b.Do, "is damaged: %s", b.Error)
 	}
-	if denied == nil {
+	switch left := len(records) - attached; {
+	case denied != nil:
+	case left > 0:
+		d.say(note, "records", dir, "", "attachments: %d; ADDs that failed, died or are at work: %d", attached, left)
+	default:
 		d.say(fine, "records", dir, "", "attachments: %d", attached)
 	}
+	d.elsewhere()
+}
+
+// elsewhere points to the records of the other default directory.
+func (d *doctor) elsewhere() {
+	if other := d.otherCache(); other != "" {
+		d.say(note, "records", other, "", "has records too: %s", in(other).command("doctor"))
+	}
+}
+
+// takes tries what ADD does first, in a directory or where that would be made: it
+// makes a file, writes it and removes it.
+func (d *doctor) takes(dir string) bool {
+	_, err := os.Stat(dir)
+	for err != nil && errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {
+		dir = filepath.Dir(dir)
+		_, err = os.Stat(dir)
+	}
+	f, err := os.CreateTemp(dir, ".tmp-doctor-")
+	if err == nil {
+		_, err = f.Write(make([]byte, 4096))
+		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	do := "make it writable, or make room; until then attach nothing (DEL and GC work)"
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() > 0:
+		do = "run cnitool as root"
+	}
+	d.say(fault, "records", dir, do, "takes no file, so that every ADD fails: %v", err)
+	return false
 }
 
 // unfinished counts the files of writers that are at work, or were killed.
@@ -58,7 +101,7 @@ func (d *doctor) unfinished(dir string) {
 		found += len(names)
 	}
 	if found > 0 {
-		d.say(note, "records", dir, "", "unfinished files (.tmp-*) of writers at work or killed: %d; once a minute old, GC and cnitool clean remove them, and so does what lists the records, as here", found)
+		d.say(note, "records", dir, "", "unfinished files (.tmp-*), of writers at work or killed: %d; those older than a minute are removed by GC, by cnitool clean, and when the records are listed, as now", found)
 	}
 }
 
@@ -67,7 +110,7 @@ func (d *doctor) attached(set *libcni.ConfSet, r *record) {
 	if r.Gone {
 		d.say(warning, "records", r.name(), clean, "its network namespace %s is gone, and its addresses are still taken", r.NetNS)
 	}
-	if _, err := set.Get(r.Network); err != nil {
+	if _, err := set.Get(r.Network); err != nil && r.Network != "cni-loopback" { // that one podnet brings along
 		d.say(note, "records", r.name(), "", "its network is not in %s; DEL works from the record (cnitool clean)", set.Dir)
 	}
 }
@@ -75,7 +118,8 @@ func (d *doctor) attached(set *libcni.ConfSet, r *record) {
 func (d *doctor) pending(r *record) {
 	since := r.Since.Local().Format(time.DateTime)
 	if r.State == "running" {
-		d.say(note, "records", r.name(), "", "an ADD, or a plugin that has outlived its runtime, is at work since %s", since)
+		d.say(note, "records", r.name(), "if that is too long: fuser -v "+quote(r.Path)+" shows who has it open, the runtime, or, if that was killed, a plugin of it",
+			"an ADD, or a plugin that has outlived its runtime, is at work since %s", since)
 		return
 	}
 	if r.InUse {

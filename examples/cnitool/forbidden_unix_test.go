@@ -33,6 +33,7 @@ func TestForbiddenRecords(t *testing.T) {
 	assert.Equal(t, 2, status)
 	assert.Contains(t, stdout, "this user may not read all of it")
 	assert.NotContains(t, stdout, "damaged")
+	assert.Contains(t, stdout, results+": takes no file, so that every ADD fails")
 }
 
 // asNobody runs the test that calls it in a process of another user, from a copy of

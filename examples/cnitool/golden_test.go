@@ -66,6 +66,42 @@ func TestGolden(t *testing.T) {
 			"clean $TWO",
 			"attachments",
 		}},
+		"help": {func(m *machine) { m.conf("10-good.conflist", good) }, []string{
+			"help clean",
+			"add -h",
+			"help frob",
+			"add good $NETNS/one --timeout 5",
+			"add good $NETNS/one --timeout 1m",
+		}},
+		"files": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			m.conf("20-good.conflist", good)
+			m.conf("30-comma.conflist", "{\n  \"name\": \"comma\"\n  \"plugins\": []\n}")
+			m.conf("40-empty.conflist", `{"cniVersion": "1.0.0", "name": "empty"}`)
+			m.conf("50-none.conflist", `{"cniVersion": "1.0.0", "name": "none", "loadOnlyInlinedPlugins": true}`)
+		}, []string{
+			"add good $NETNS/one",
+			"add comma $NETNS/one",
+			"--json add comma $NETNS/one",
+			"doctor",
+		}},
+		"other": {func(m *machine) {
+			m.conf("10-fails.conflist", `{"cniVersion": "1.0.0", "name": "fails", "plugins": [{"type": "fails"}]}`)
+			m.conf("20-good.conflist", strings.ReplaceAll(good, `"good"`, `"cni-loopback"`))
+		}, []string{
+			"--cache=$CACHE/podnet add fails $NETNS/one",
+			"--json add fails $NETNS/two",
+			"--cache=$CACHE/podnet add cni-loopback $NETNS/one",
+			"attachments",
+			"clean web",
+			"clean $TWO",
+			"attachments --json",
+			"!noloopback",
+			"doctor",
+			"--cache=$CACHE/podnet doctor",
+			"--cache=$CACHE/podnet clean web",
+			"--cache=$CACHE/podnet attachments",
+		}},
 		"damaged": {func(m *machine) {
 			m.conf("10-good.conflist", good)
 			m.conf("20-other.conflist", strings.ReplaceAll(good, `"good"`, `"other"`))
@@ -221,6 +257,9 @@ func (m *machine) converse(w *strings.Builder, line string) {
 	case "!lost": // a damaged record of a network that is not there
 		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "lost-web-eth0"), nil, 0o600))
 		return
+	case "!noloopback":
+		require.NoError(m.t, os.Remove(filepath.Join(m.dir, "net.d", "20-good.conflist")))
+		return
 	case "!noconf":
 		m.env["NETCONFPATH"] = filepath.Join(m.dir, "nowhere")
 		return
@@ -230,7 +269,7 @@ func (m *machine) converse(w *strings.Builder, line string) {
 		return
 	}
 	fmt.Fprintf(w, "$ cnitool %s\n", line)
-	line = strings.NewReplacer("$NETNS", filepath.Join(m.dir, "netns"), "$TWO", containerID(m.netns("two"))).Replace(line)
+	line = strings.NewReplacer("$CACHE", filepath.Join(m.dir, "cache"), "$NETNS", filepath.Join(m.dir, "netns"), "$TWO", containerID(m.netns("two"))).Replace(line)
 	stdout, stderr, status := m.call(strings.Fields(line)...)
 	for _, text := range []string{stdout, stderr} {
 		text = m.settled(text)

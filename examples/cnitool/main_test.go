@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/stretchr/testify/assert"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 		"fails":  {Add: failingAdd},
 		"broken": {Status: unready},
 		"stuck":  {Add: adds, Del: stuck},
+		"slow":   {Add: slow},
 	})
 }
 
@@ -35,6 +37,16 @@ func failingAdd(context.Context, *invoke.Request) (types.Result, error) {
 
 func adds(_ context.Context, r *invoke.Request) (types.Result, error) {
 	return &types100.Result{CNIVersion: "1.0.0", Interfaces: []*types100.Interface{{Name: r.IfName, Sandbox: r.Netns}}}, nil
+}
+
+// slow is at work until the network namespace is gone.
+func slow(_ context.Context, r *invoke.Request) (types.Result, error) {
+	for {
+		if _, err := os.Stat(r.Netns); err != nil {
+			return nil, err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func stuck(context.Context, *invoke.Request) error {
@@ -59,7 +71,7 @@ func newMachine(t *testing.T) *machine {
 	for _, name := range []string{"net.d", "state", "netns/one", "netns/two", "cache"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(m.dir, name), 0o755))
 	}
-	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken", "stuck")
+	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken", "stuck", "slow")
 	self, err := os.Executable() // which the plugins are links to
 	require.NoError(t, err)
 	for _, path := range []string{m.dir, plugins, self} { // whatever the umask: doctor looks
@@ -199,7 +211,7 @@ func TestVariables(t *testing.T) {
 
 // TestUsage: help is no failure, however it is asked for.
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"help"}, {"-h"}, {"add", "--help"}} {
+	for _, args := range [][]string{{}, {"help"}, {"-h"}, {"--help"}} {
 		stdout, stderr, status := newMachine(t).call(args...)
 		assert.Zero(t, status, args)
 		assert.Equal(t, usage, stdout, args)
@@ -221,4 +233,27 @@ func TestEach(t *testing.T) {
 	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
 	assert.Equal(t, []error{a, b, c}, each(errors.Join(a, errors.Join(b, c))))
 	assert.Equal(t, []error{a}, each(a))
+}
+
+// TestWaits: del and clean say what they wait for, and the doctor how to find it.
+func TestWaits(t *testing.T) {
+	m := newMachine(t)
+	m.conf("10-slow.conflist", `{"cniVersion": "1.0.0", "name": "slow", "plugins": [{"type": "slow"}]}`)
+	added := make(chan int, 1)
+	go func() {
+		_, _, status := m.call("add", "slow", m.netns("one"), "--container", "web")
+		added <- status
+	}()
+	require.Eventually(t, func() bool {
+		stdout, _, _ := m.call("attachments")
+		return strings.Contains(stdout, "running")
+	}, time.Minute, time.Millisecond)
+	stdout, _, _ := m.call("doctor")
+	assert.Contains(t, stdout, "-> if that is too long: fuser -v "+filepath.Join(m.dir, "cache", "pending", "slow+web+eth0+"))
+	for _, args := range [][]string{{"clean", "web"}, {"del", "--container", "web", "slow", m.netns("one")}} {
+		_, stderr, _ := m.call(append([]string{"--timeout=2s"}, args...)...)
+		assert.Contains(t, stderr, "Waiting, 10s at most, for an ADD of slow web eth0", args)
+	}
+	require.NoError(t, os.Remove(m.netns("one")))
+	assert.Equal(t, 1, <-added)
 }

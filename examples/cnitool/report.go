@@ -79,6 +79,8 @@ func (t *tool) logger() *slog.Logger {
 // observer tells of every run of a plugin; nil if nobody wants to know.
 func (t *tool) observer() *invoke.Observer {
 	switch {
+	case !t.verbose && t.json && !t.quiet:
+		return &invoke.Observer{StderrLine: invoke.LogObserver(t.logger()).StderrLine}
 	case !t.verbose:
 		return nil
 	case t.json:

@@ -22,7 +22,7 @@ func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.Runtime
 	list, err := libcni.LoadNetworkConf(t.confDir(), args[0])
 	var bad *libcni.ConfError
 	if errors.As(err, &bad) && bad.Network != args[0] { // it may be in that file, or in none
-		err = errors.Join(libcni.NotFoundError{Dir: t.confDir(), Name: args[0]}, err)
+		err = t.unread(args[0])
 	}
 	if err != nil {
 		return nil, nil, err
@@ -51,6 +51,48 @@ func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.Runtime
 		}
 	}
 	return list, rt, nil
+}
+
+// unread is the error about a network that is not in the files that can be read: it
+// may be in the others.
+func (t *tool) unread(name string) error {
+	missing := libcni.NotFoundError{Dir: t.confDir(), Name: name}
+	set, err := libcni.LoadDir(t.confDir())
+	if err != nil {
+		return err
+	}
+	var bad []error
+	for _, b := range set.Bad {
+		if b.Network == "" {
+			bad = append(bad, b)
+		}
+	}
+	if len(bad) == 0 {
+		return missing
+	}
+	return errors.Join(append(bad, unreadError{missing})...)
+}
+
+// An unreadError says that a network is in none of the files that can be read.
+type unreadError struct{ libcni.NotFoundError }
+
+func (e unreadError) Error() string {
+	return fmt.Sprintf("no net configuration with name %q in the other files of %s", e.Name, e.Dir)
+}
+
+func (e unreadError) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, e.Error()) }
+
+// warnOfTwins says which files of a network's name are not used.
+func (t *tool) warnOfTwins(name string) {
+	set, err := libcni.LoadDir(t.confDir())
+	if err != nil {
+		return
+	}
+	for _, b := range set.Bad {
+		if b.Network == name && errors.Is(b, libcni.ErrDuplicateNetwork) {
+			t.warn(fmt.Errorf("%s is not used: %w", b.File, b))
+		}
+	}
 }
 
 // inFile adds to an error whose remedy is in the network's configuration the file

@@ -108,6 +108,8 @@ func (t *tool) hint(err error) string {
 		return "Run cnitool without arguments for its usage."
 	case errors.As(err, new(libcni.NoConfigsFoundError)):
 		return "The directory is the one that NETCONFPATH names, by default /etc/cni/net.d."
+	case errors.As(err, new(unreadError)):
+		return "Correct the file first: the network may be in it."
 	case errors.As(err, new(libcni.NotFoundError)):
 		return "Run cnitool list for the networks that are there; NETCONFPATH names another directory."
 	case errors.As(err, &failed) && failed.record != "":
@@ -120,8 +122,19 @@ func (t *tool) hint(err error) string {
 
 func (t *tool) run(ctx context.Context, args []string) error {
 	args, err := t.parse(args)
-	if errors.Is(err, flag.ErrHelp) || err == nil && (len(args) == 0 || args[0] == "help") {
-		_, err := io.WriteString(t.stdout, usage)
+	help := errors.Is(err, flag.ErrHelp)
+	if err == nil && len(args) > 0 && args[0] == "help" {
+		help, args = true, args[1:]
+	}
+	if help || err == nil && len(args) == 0 {
+		text := usage
+		if len(args) > 0 {
+			if _, known := commands[args[0]]; !known {
+				return usageError{fmt.Errorf("unknown command %q", args[0]), ""}
+			}
+			text = helpOn(args[0])
+		}
+		_, err := io.WriteString(t.stdout, text)
 		return err
 	}
 	if err != nil {
@@ -156,7 +169,12 @@ func (t *tool) parse(args []string) ([]string, error) {
 	flags.StringVar(&t.container, "container", "", "")
 	flags.StringVar(&t.netns, "netns", "", "")
 	flags.BoolVar(&t.forget, "forget", false, "")
-	flags.DurationVar(&t.timeout, "timeout", 0, "")
+	flags.Func("timeout", "", func(text string) (err error) {
+		if t.timeout, err = time.ParseDuration(text); err != nil {
+			err = errors.New("want a number with a unit, as in 5s or 1m30s")
+		}
+		return err
+	})
 	flags.BoolVar(&t.verbose, "v", false, "")
 	flags.BoolVar(&t.json, "json", false, "")
 
@@ -169,7 +187,7 @@ func (t *tool) parse(args []string) ([]string, error) {
 	var rest []string
 	for {
 		if err := flags.Parse(args); err != nil {
-			return nil, err
+			return rest, err
 		}
 		parsed := args[:len(args)-flags.NArg()]
 		args = flags.Args()
@@ -204,6 +222,26 @@ func (t *tool) cacheDir() string {
 	return libcni.CacheDir
 }
 
+// otherCache is the directory of podnet below that of the records, or the one above
+// podnet's, if there are records in it; else empty. By default one is /var/lib/cni and
+// the other /var/lib/cni/podnet.
+func (t *tool) otherCache() string {
+	dir := filepath.Clean(t.cacheDir())
+	other := filepath.Join(dir, "podnet")
+	if filepath.Base(dir) == "podnet" {
+		other = filepath.Dir(dir)
+	}
+	for _, sub := range []string{"results", "pending"} {
+		if names, _ := filepath.Glob(filepath.Join(other, sub, "[^.]*")); len(names) > 0 {
+			return other
+		}
+	}
+	return ""
+}
+
+// in is a tool with the records of a directory, to say how it is called.
+func in(cache string) *tool { return &tool{cache: cache} }
+
 // cni is the library, set up as the flags say.
 func (t *tool) cni() *libcni.CNIConfig {
 	return libcni.New(t.pluginDirs(), libcni.Options{
@@ -223,7 +261,7 @@ func (t *tool) cni() *libcni.CNIConfig {
 // program's, unless an observer shows it line by line.
 func (t *tool) exec() invoke.Exec {
 	raw := &invoke.RawExec{Stderr: t.stderr}
-	if t.verbose || t.quiet {
+	if t.verbose || t.quiet || t.json {
 		raw.Stderr = nil
 	}
 	return &invoke.DefaultExec{RawExec: raw, PluginDecoder: version.PluginDecoder{}}

@@ -5,6 +5,7 @@ import "strings"
 const usage = `Cnitool attaches network namespaces to networks, and looks at what is there.
 
   cnitool [flags] COMMAND ...
+  cnitool help COMMAND
 
 Verbs, on the interface of a network namespace:
   add NETWORK NETNS             attach it, print the result
@@ -38,6 +39,9 @@ Environment:
   CAP_ARGS                     capability arguments, a JSON object
   CNI_IFNAME                   see -i
 
+With --json, durations in messages are text, as in "5.2ms", and a plugin's standard
+error is a message for each line.
+
 The container ID is "cnitool-" and the beginning of the SHA-512 sum of NETNS as an
 absolute path, unless --container says another one.
 
@@ -58,4 +62,22 @@ func usageOf(name string) string {
 		}
 	}
 	return name
+}
+
+// helpOn is what the usage says of one command, and the flags.
+func helpOn(name string) string {
+	about, found := "", false
+	for line := range strings.Lines(usage) {
+		if found && !strings.HasPrefix(line, "          ") {
+			break
+		}
+		if strings.HasPrefix(line, "  "+name+" ") {
+			found = true
+		}
+		if found {
+			about += line
+		}
+	}
+	_, rest, _ := strings.Cut(usage, "\nFlags")
+	return about + "\nFlags" + rest
 }

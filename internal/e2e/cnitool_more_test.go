@@ -164,3 +164,34 @@ func TestCnitoolDamaged(t *testing.T) {
 		}
 	})
 }
+
+// TestCnitoolDoctorDisk: where ADD fails for want of a disk to write to, the doctor says so,
+// and where it does not, it leaves nothing behind.
+func TestCnitoolDoctorDisk(t *testing.T) {
+	cnitoolSandbox(t, func(t *testing.T, cnitool func(string) (string, int)) {
+		con := newContainer(t, "con")
+		for name, tc := range map[string]struct {
+			options, says string
+			fill          bool
+		}{
+			"read-only":            {"ro,mode=755", "read-only file system", false},
+			"full":                 {"size=16k,mode=755", "no space left on device", true},
+			"no room for a record": {"size=4k,mode=755,nr_inodes=1", "no space left on device", false},
+		} {
+			t.Log(name)
+			host(t, "mount -t tmpfs -o "+tc.options+" none /var/lib/cni")
+			if tc.fill {
+				require.Error(t, os.WriteFile("/var/lib/cni/fill", make([]byte, 1<<20), 0o600))
+			}
+			said, status := cnitool("doctor")
+			assert.Equal(t, 2, status)
+			assert.Regexp(t, `FAULT +/var/lib/cni: takes no file, so that every ADD fails: .*`+tc.says, said)
+			_, status = cnitool("add churn " + con.netns)
+			assert.Equal(t, 1, status)
+			host(t, "umount /var/lib/cni")
+		}
+		_, status := cnitool("doctor")
+		assert.Zero(t, status)
+		assert.Empty(t, libraryFiles(t))
+	})
+}
