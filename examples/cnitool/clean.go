@@ -28,7 +28,9 @@ func (t *tool) clean(ctx context.Context, args []string) error {
 	var mended []record
 	for _, d := range bad {
 		if r, delErr := t.cleanDamaged(ctx, args[0], d); r != nil {
-			mended = append(mended, *r)
+			if delErr == nil {
+				mended = append(mended, *r)
+			}
 			err = withoutPath(err, d.Path, delErr)
 		}
 	}
@@ -178,7 +180,12 @@ func (t *tool) stillThere(err error, match libcni.AttachmentKey) error {
 	if err == nil {
 		return nil
 	}
-	left, _, _ := t.records(match)
+	left, bad, _ := t.records(match)
+	for _, d := range bad {
+		for _, s := range d.suspects {
+			left = append(left, record{Container: s.ContainerID})
+		}
+	}
 	left = slices.DeleteFunc(left, func(r record) bool { return r.State == "running" })
 	if len(left) == 0 {
 		return err

@@ -155,6 +155,10 @@ func TestGolden(t *testing.T) {
 			"--json clean web",
 			"clean --forget web",
 			"clean --forget web",
+			"add --container web stuck $NETNS/one -i net1",
+			"!empty",
+			"clean web",
+			"clean --forget web",
 			"attachments",
 		}},
 		"doctor-fine": {func(m *machine) { m.conf("10-good.conflist", good) }, []string{"doctor", "doctor --json"}},
@@ -256,6 +260,9 @@ func (m *machine) converse(w *strings.Builder, line string) {
 		return
 	case "!lost": // a damaged record of a network that is not there
 		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "lost-web-eth0"), nil, 0o600))
+		return
+	case "!empty":
+		require.NoError(m.t, os.Truncate(filepath.Join(m.dir, "cache", "results", "stuck-web-net1"), 0))
 		return
 	case "!noloopback":
 		require.NoError(m.t, os.Remove(filepath.Join(m.dir, "net.d", "20-good.conflist")))

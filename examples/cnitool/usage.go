@@ -28,6 +28,7 @@ Flags, before or after the command's arguments:
   --netns PATH                 clean: the network namespace, where a record is damaged
   --forget                     clean: then forget what could not be detached, and say so
   --cache DIR                  where the records are; by default /var/lib/cni
+                               (those of podnet: /var/lib/cni/podnet)
   --timeout DURATION           end plugins that run longer, as in 30s; by default never
   -v                           tell of every plugin that is run: time, standard error
   --json                       JSON instead of text, also for messages (one object a line)
