@@ -35,7 +35,10 @@ ADD)
 	: > state/$CNI_CONTAINERID-$CNI_IFNAME
 	echo '{"cniVersion":"1.0.0"}'
 	;;
-DEL) rm -f state/$CNI_CONTAINERID-$CNI_IFNAME ;;
+DEL)
+	echo $CNI_IFNAME >> dels
+	rm -f state/$CNI_CONTAINERID-$CNI_IFNAME
+	;;
 esac
 `
 
@@ -236,6 +239,7 @@ func TestOrphanThatHangs(t *testing.T) {
 	require.ErrorIs(t, err, libcni.ErrAddRunning)
 	require.ErrorIs(t, err, ErrUnfinished)
 	assert.ErrorContains(t, err, path+" open", "what to do")
+	assert.False(t, o.there("dels"), "neither runs DEL beside it")
 	attached, err := m.Attach(t.Context(), o.pod("quick"))
 	require.NoError(t, err)
 	require.Len(t, attached, 1)
