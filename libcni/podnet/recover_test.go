@@ -90,6 +90,37 @@ func TestRecoverAttach(t *testing.T) {
 	}
 }
 
+// An Attach that dies while what an earlier Detach could not finish is still there
+// takes nothing of it off the list.
+func TestRecoverRemembersWhatWasLeftBefore(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a"))
+	require.NoError(t, err)
+	n.before = func(_ context.Context, r request) error {
+		switch {
+		case r.verb == "DEL" && r.network == "a":
+			return assert.AnError
+		case r.verb == "ADD" && r.plugin == "second":
+			n.die()
+			runtime.Goexit()
+		}
+		return nil
+	}
+	require.ErrorIs(t, n.Detach(t.Context(), "con1"), assert.AnError)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = n.Attach(t.Context(), pod("con1", "b"))
+	}()
+	<-done
+	require.True(t, n.revive())
+	n.before = nil
+	require.NoError(t, n.Close())
+	n.untilUnlocked()
+	n.open()
+	n.nothingLeft()
+}
+
 // Wherever a Detach dies, it is completed.
 func TestRecoverDetach(t *testing.T) {
 	for _, after := range []bool{false, true} {
