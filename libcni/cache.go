@@ -135,7 +135,7 @@ func readRecord(d *atomicfile.Dir, name string) (*record, error) {
 	}
 	var r *record
 	if err == nil {
-		r, err = decodeRecord(data, CNICacheV1)
+		r, err = decodeRecord(data)
 	}
 	if err != nil {
 		return nil, &RecordError{Path: d.Path(name), Err: err}
@@ -188,9 +188,9 @@ func removeName(d *atomicfile.Dir, name string) error {
 }
 
 // begin states that an attachment is about to be made. When it returns, the
-// intent is in pending/, locked, and a file for the record is open in results/:
-// what keeps a record from being written is found out before any plugin runs, but
-// for a disk that fills up meanwhile.
+// intent is in pending/, locked, and files can be made in results/: what keeps a
+// record from being written is found out before any plugin runs, but for a disk
+// that fills up meanwhile.
 //
 // The intent is not synced. It has to survive this process, which the operating
 // system takes care of, and a loss of power only with what the plugins did, which

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -72,6 +73,7 @@ func TestFullDisk(t *testing.T) {
 	// Full while the plugins run: the old record stays, and the result is there.
 	f.rt.ContainerID = "c1"
 	f.fake.replies["two ADD"] = func(run) ([]byte, error) { fill(t, f.opts.CacheDir); return []byte(`{"x":1}`), nil }
+	f.fake.replies["three ADD"] = `{"x":"` + strings.Repeat("x", 8<<10) + `"}` // more than is left of a page
 	result, err := f.AddNetworkList(t.Context(), list, f.rt)
 	assert.NotNil(t, result)
 	require.ErrorIs(t, err, syscall.ENOSPC)
@@ -80,6 +82,13 @@ func TestFullDisk(t *testing.T) {
 	old, err := f.GetNetworkListCachedResult(list, f.rt)
 	require.NoError(t, err)
 	assert.NotNil(t, old)
+
+	// The intent stays, with a part of the result behind it.
+	pending, err := f.Pending(AttachmentKey{ContainerID: "c1"})
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	assert.False(t, pending[0].Running)
+	assert.Equal(t, string(list.Bytes), string(pending[0].Config))
 
 	// Full before: nothing runs.
 	f.fake.take()
@@ -93,6 +102,37 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, f.CheckNetworkList(t.Context(), list, f.rt))
 	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
 	require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}))
+	assert.Empty(t, f.store(nil).files(t))
+	assert.Empty(t, warned)
+}
+
+// results/ may be on a file system of its own: nothing can be moved there.
+func TestResultsOnAnotherDisk(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	var warned []error
+	f := disk(t, &warned)
+	results := filepath.Join(f.opts.CacheDir, "results")
+	require.NoError(t, os.Mkdir(results, 0o700))
+	require.NoError(t, syscall.Mount("tmpfs", results, "tmpfs", 0, "size=64k"))
+	for _, network := range []string{"net", "n-e-t"} {
+		list := mustList(t, `{"name":"`+network+`","cniVersion":"1.1.0","plugins":[{"type":"one"}]}`)
+		for range 2 {
+			_, err := f.AddNetworkList(t.Context(), list, f.rt)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"results/" + network + "-c1-eth0"}, f.store(nil).files(t), "no intent is left")
+		}
+		require.NoError(t, f.CheckNetworkList(t.Context(), list, f.rt))
+		require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+		assert.Empty(t, f.store(nil).files(t))
+	}
+	list := list3(t, v1)
+	require.NoError(t, syscall.Mount("", results, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	f.fake.take()
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.ErrorIs(t, err, syscall.EROFS)
+	assert.Empty(t, f.fake.calls(), "found out before")
 	assert.Empty(t, f.store(nil).files(t))
 	assert.Empty(t, warned)
 }

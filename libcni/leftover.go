@@ -57,7 +57,7 @@ func readIntent(f *atomicfile.File) (*record, error) {
 	data, written, err := f.Read()
 	var r *record
 	if err == nil {
-		r, err = decodeRecord(data, kindPending)
+		r, err = decodeIntent(data)
 	}
 	if err != nil {
 		return nil, recordError(f.Path(), err)

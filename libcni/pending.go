@@ -14,26 +14,26 @@ import (
 // file is locked from before it can be seen until the call ends, so whoever gets
 // the lock knows that nobody works on the attachment any more:
 //
-//	ADD succeeds      record written, then the intent removed
+//	ADD succeeds      the result is written behind it, then it is moved to
+//	                  results/: it is the record
 //	ADD fails         intent stays, unlocked
 //	process dies      intent stays, unlocked by the system when the plugin that
 //	                  was running, which has inherited the lock, has ended too
 //
-// A crash between the two steps of a success leaves both; DEL and GC clean an
-// intent together with the record of its attachment.
+// What is in pending/ is an intent, with a result, a part of one or none: nobody was
+// told that its ADD succeeded. In results/ nobody looks at locks.
 type intent struct {
 	store *store
 	key   key
-	data  []byte // of the intent; becomes the record's
+	data  []byte // of the intent, then of the record
 
 	results *atomicfile.Dir
-	record  *atomicfile.File // the record before it has its name
 	pending *atomicfile.Dir
 	file    *atomicfile.File
 }
 
 func (in *intent) open() error {
-	if err := in.openRecord(); err != nil {
+	if err := in.openResults(); err != nil {
 		return err
 	}
 	path := in.store.pendingPath()
@@ -47,23 +47,14 @@ func (in *intent) open() error {
 	if err := in.file.Write(in.data); err != nil {
 		return recordError(in.file.Path(), err)
 	}
-	return rename(in.file, in.pending, in.key.pendingName(rand.Uint64()))
+	name := in.key.pendingName(rand.Uint64())
+	return recordError(in.pending.Path(name), in.file.Rename(name))
 }
 
-func rename(f *atomicfile.File, d *atomicfile.Dir, name string) error {
-	if err := f.Rename(name); err != nil {
-		return recordError(d.Path(name), err)
-	}
-	return nil
-}
-
-// openRecord makes the file for the record.
-func (in *intent) openRecord() (err error) {
+// openResults makes sure of the directory for the record.
+func (in *intent) openResults() (err error) {
 	path := in.store.resultsPath()
-	if in.results, err = atomicfile.Create(path, in.store.fault); err != nil {
-		return recordError(path, err)
-	}
-	if in.record, err = in.results.Temp(); err != nil {
+	if in.results, err = atomicfile.Usable(path, in.store.fault); err != nil {
 		return recordError(path, err)
 	}
 	if !in.key.shared() {
@@ -76,52 +67,81 @@ func (in *intent) openRecord() (err error) {
 	return nil
 }
 
-// commit writes the record, with the result as the plugin wrote it, and then
-// removes the intent. On error the intent stays.
+// commit makes the intent the record, with the result as the plugin wrote it. On
+// error the intent stays.
 func (in *intent) commit(result []byte) error {
+	brace := len(in.data) - 1
 	in.data = completeRecord(in.data, result)
-	err := in.publish()
-	if errors.Is(err, fs.ErrNotExist) {
-		// Somebody took the directory away while the plugins ran.
-		in.drop()
-		if err = in.openRecord(); err == nil {
-			err = in.publish()
+	err := errors.ErrUnsupported
+	if atomicfile.Moves {
+		if err = in.file.WriteAt(in.data[brace:], brace); err != nil {
+			err = recordError(in.file.Path(), err)
+		} else {
+			err = in.publish(in.file)
 		}
+	}
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrNotExist) {
+		err = in.copy()
 	}
 	if err != nil {
 		in.abandon()
 		return err
 	}
-	_ = in.record.Close()
-	in.record = nil
-	in.forget()
+	_ = in.file.Close()
+	in.close()
 	return nil
 }
 
-// publish writes the record and gives it its name. Synced before it has the name,
+// copy writes the record to a file of its own: results/ is on another file system, or
+// somebody took away the directory or the intent while the plugins ran. A crash may
+// then leave both; DEL and GC clean an intent together with the record of its
+// attachment.
+func (in *intent) copy() error {
+	_ = in.results.Close()
+	in.results = nil
+	if err := in.openResults(); err != nil {
+		return err
+	}
+	record, err := in.results.Temp()
+	if err != nil {
+		return recordError(in.store.resultsPath(), err)
+	}
+	if err = record.Write(in.data); err != nil {
+		err = recordError(record.Path(), err)
+	} else {
+		err = in.publish(record)
+	}
+	if err != nil {
+		_ = record.Remove()
+		return err
+	}
+	_ = in.file.Remove()
+	in.file = record
+	return nil
+}
+
+// publish gives a file that is the record its name. Synced before it has the name,
 // it is whole after a loss of power, or absent; then the intent is still there,
 // where the file system keeps the order of changes. To sync the directory as well
 // would cost every ADD a second wait for the disk and buy nothing: after a loss of
-// power the attachment is a stale one either way, and both name it.
-func (in *intent) publish() error {
-	if err := in.record.Write(in.data); err != nil {
-		return recordError(in.record.Path(), err)
-	}
+// power the attachment is a stale one either way, and one of the two names it.
+func (in *intent) publish(f *atomicfile.File) error {
 	if !in.store.noSync {
-		if err := in.record.Sync(); err != nil {
-			return recordError(in.record.Path(), err)
+		if err := f.Sync(); err != nil {
+			return recordError(f.Path(), err)
 		}
 	}
 	if !in.key.shared() {
-		return rename(in.record, in.results, in.key.file())
+		name := in.key.file()
+		return recordError(in.results.Path(name), f.Move(in.results, name))
 	}
 	for {
 		name, free := in.name()
 		if !free {
-			return rename(in.record, in.results, name)
+			return recordError(in.results.Path(name), f.Move(in.results, name))
 		}
 		// Two attachments with the same first name may be made at this moment.
-		if err := in.record.RenameNew(name); !errors.Is(err, fs.ErrExist) {
+		if err := f.MoveNew(in.results, name); !errors.Is(err, fs.ErrExist) {
 			if err == nil && name == in.key.file() {
 				_ = in.results.Remove(in.key.secondFile()) // of an earlier ADD
 			}
@@ -147,7 +167,6 @@ func (in *intent) name() (name string, free bool) {
 // where no successful ADD has to wait for it. It takes the place of intents that
 // ask for the same: a runtime that tries again and again leaves one.
 func (in *intent) abandon() {
-	in.drop()
 	if in.file != nil {
 		if !in.store.noSync {
 			_ = in.file.Sync()
@@ -161,7 +180,7 @@ func (in *intent) abandon() {
 // replaceEqual removes the intents of earlier ADDs of the attachment with the same
 // configuration and arguments. What cannot be looked at stays.
 func (in *intent) replaceEqual() {
-	own, err := decodeRecord(in.data, kindPending)
+	own, err := decodeIntent(in.data)
 	if err != nil {
 		return
 	}
@@ -177,29 +196,19 @@ func (in *intent) replaceEqual() {
 	}
 }
 
-// forget ends an ADD of which nothing is left, or that is on record.
+// forget ends an ADD of which nothing is left.
 func (in *intent) forget() {
-	in.drop()
 	if in.file != nil {
 		_ = in.file.Remove()
 	}
 	in.close()
 }
 
-// drop gives up the file for the record.
-func (in *intent) drop() {
-	if in.record != nil {
-		_ = in.record.Remove()
-	}
-	if in.results != nil {
-		_ = in.results.Close()
-	}
-	in.record, in.results = nil, nil
-}
-
 func (in *intent) close() {
-	if in.pending != nil {
-		_ = in.pending.Close()
+	for _, d := range []*atomicfile.Dir{in.results, in.pending} {
+		if d != nil {
+			_ = d.Close()
+		}
 	}
-	in.file, in.pending = nil, nil
+	in.file, in.results, in.pending = nil, nil, nil
 }

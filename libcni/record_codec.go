@@ -10,14 +10,10 @@ import (
 	"github.com/cnikit/cnikit/internal/rawjson"
 )
 
-// kindPending is an intent's kind. It is as long as CNICacheV1, so that the bytes
-// of an intent become those of its record in place.
-const kindPending = "cniPending"
-
 const kindMember = `{"kind":"`
 
 // ours is the member that upstream's format lacks. Readers of that format pass
-// over it.
+// over it. It is the last of an intent; a record has the result behind it.
 const ours = "cnikit"
 
 // errIncomplete says that a record lacks what a record must have.
@@ -43,7 +39,7 @@ func (r *record) encodeIntent() []byte {
 	size := base64.StdEncoding.EncodedLen(len(r.config)) + len(r.capabilityArgs) + len(r.netns) + 256
 	b := make([]byte, 0, size+room)
 	b = append(b, kindMember...)
-	b = append(b, kindPending...)
+	b = append(b, CNICacheV1...)
 	b = append(b, `","containerId":`...)
 	b = rawjson.AppendString(b, r.container)
 	b = append(b, `,"config":"`...)
@@ -78,27 +74,47 @@ func (r *record) encodeIntent() []byte {
 	return append(b, `"}}`...)
 }
 
-// completeRecord turns an intent's bytes into the record with that result. The
-// result goes in as it is: numbers and unknown members keep their bytes.
+// completeRecord turns an intent's bytes into the record with that result: only the
+// last brace gives way. The result goes in as it is: numbers and unknown members keep
+// their bytes.
 func completeRecord(intent, result []byte) []byte {
-	copy(intent[len(kindMember):], CNICacheV1)
 	b := append(intent[:len(intent)-1], `,"result":`...)
 	b = append(b, result...)
 	return append(b, '}')
 }
 
-// decodeRecord reads a record or, if kind is kindPending, an intent. A file
-// without a kind is a bare result: it says nothing about the attachment.
-func decodeRecord(data []byte, kind string) (*record, error) {
+// decodeRecord reads a record. A file without a kind is a bare result: it says
+// nothing about the attachment.
+func decodeRecord(data []byte) (*record, error) {
 	o, err := rawjson.ParseObjectInto(make(rawjson.Object, 0, 12), data)
 	if err != nil {
 		return nil, &tornError{err}
 	}
-	k, ok := o.Get("kind")
-	if !ok && kind == CNICacheV1 {
+	if _, ok := o.Get("kind"); !ok {
 		return &record{result: data, bare: true, foreign: true}, nil
 	}
-	if !rawjson.IsString(k.Value, kind) {
+	return recordOf(o)
+}
+
+// decodeIntent reads an intent, which may be about to become a record, or may have
+// been: what follows upon its own members, a result or a part of one, is passed over.
+func decodeIntent(data []byte) (*record, error) {
+	o, whole := make(rawjson.Object, 0, 12), false
+	_ = rawjson.EachMember(data, func(m rawjson.Member) bool {
+		o, whole = append(o, m), m.Is(ours)
+		return !whole
+	})
+	if whole {
+		return recordOf(o)
+	}
+	if _, err := rawjson.ParseObject(data); err != nil {
+		return nil, &tornError{err}
+	}
+	return nil, errIncomplete
+}
+
+func recordOf(o rawjson.Object) (*record, error) {
+	if k, _ := o.Get("kind"); !rawjson.IsString(k.Value, CNICacheV1) {
 		got, _ := rawjson.String(k.Value)
 		return nil, &kindError{got}
 	}

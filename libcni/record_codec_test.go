@@ -52,15 +52,40 @@ func TestRecordIsUpstreams(t *testing.T) {
 	assert.Contains(t, theirs.CapabilityArgs, "portMappings")
 	assert.Equal(t, "1.0.0", theirs.RawResult["cniVersion"])
 
-	got, err := decodeRecord(data, CNICacheV1)
+	got, err := decodeRecord(data)
 	require.NoError(t, err)
 	want := *r
 	want.result = result
 	assert.Equal(t, &want, got, "numbers and unknown members keep their bytes")
 
-	assert.Contains(t, string(r.encodeIntent()), `"kind":"cniPending"`)
-	_, err = decodeRecord(r.encodeIntent(), CNICacheV1)
-	assert.EqualError(t, err, `record has wrong kind: "cniPending"`)
+}
+
+// An intent reads the same at every step of becoming a record, and is none where it is
+// cut off itself.
+func TestIntentThatBecomesARecord(t *testing.T) {
+	want := sampleRecord()
+	intent := want.encodeIntent()
+	record := completeRecord(bytes.Clone(intent), []byte(`{"cniVersion":"1.0.0","cnikit":{"created":"x"},"ips":[]}`))
+	for n := range len(record) + 1 {
+		got, err := decodeIntent(record[:n])
+		if n < len(intent)-1 {
+			require.Error(t, err, "%s", record[:n])
+			continue
+		}
+		require.NoError(t, err, "%s", record[:n])
+		require.Equal(t, want, got, "%s", record[:n])
+	}
+	got, err := decodeIntent(intent)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	for name, data := range map[string]string{
+		"others' record": `{"kind":"cniCacheV1","containerId":"c","ifName":"i","networkName":"n"}`,
+		"other kind":     `{"kind":"cniPending","containerId":"c","ifName":"i","networkName":"n","cnikit":{}}`,
+		"array":          `[]`,
+	} {
+		_, err := decodeIntent([]byte(data))
+		assert.Error(t, err, name)
+	}
 }
 
 // The one record of ours that upstream cannot read: a number beyond float64 in a
@@ -68,7 +93,7 @@ func TestRecordIsUpstreams(t *testing.T) {
 func TestRecordBeyondFloat64(t *testing.T) {
 	data := completeRecord(sampleRecord().encodeIntent(), []byte(`{"cniVersion":"1.0.0","vendor":1e400}`))
 	assert.ErrorContains(t, json.Unmarshal(data, &upstreamRecord{}), "cannot unmarshal number 1e400")
-	r, err := decodeRecord(data, CNICacheV1)
+	r, err := decodeRecord(data)
 	require.NoError(t, err)
 	prev, err := r.prevResult("1.0.0")
 	require.NoError(t, err)
@@ -77,7 +102,7 @@ func TestRecordBeyondFloat64(t *testing.T) {
 
 func TestRecordWithoutOptionalMembers(t *testing.T) {
 	r := &record{key: key{"n", "c", "i"}, created: time.Unix(1, 0).UTC()}
-	got, err := decodeRecord(completeRecord(r.encodeIntent(), []byte(`{}`)), CNICacheV1)
+	got, err := decodeRecord(completeRecord(r.encodeIntent(), []byte(`{}`)))
 	require.NoError(t, err)
 	r.config, r.result = []byte{}, []byte(`{}`)
 	assert.Equal(t, r, got)
@@ -91,7 +116,7 @@ func TestRecordsOfOthers(t *testing.T) {
 		RawResult: map[string]any{"cniVersion": "0.4.0"},
 	}, "", "\t")
 	require.NoError(t, err)
-	r, err := decodeRecord(theirs, CNICacheV1)
+	r, err := decodeRecord(theirs)
 	require.NoError(t, err)
 	assert.True(t, r.foreign)
 	assert.Equal(t, key{"net", "c1", "eth0"}, r.key)
@@ -121,7 +146,7 @@ func TestDamagedRecords(t *testing.T) {
 		{"result", strings.Replace(whole, `"result":{`, `"result":"","x":{`, 1), "record's result: JSON value is a string, not an object"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := decodeRecord([]byte(c.data), CNICacheV1)
+			_, err := decodeRecord([]byte(c.data))
 			assert.ErrorContains(t, err, c.err)
 		})
 	}
@@ -175,7 +200,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		f.Add([]byte(`{"cniVersion":"` + v + `","interfaces":[null],"ips":[null],"routes":[null]}`))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := decodeRecord(bytes.Clone(data), CNICacheV1)
+		r, err := decodeRecord(bytes.Clone(data))
 		if err != nil {
 			return
 		}
@@ -193,7 +218,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		if r.storable() != nil {
 			return
 		}
-		again, err := decodeRecord(completeRecord(r.encodeIntent(), r.result), CNICacheV1)
+		again, err := decodeRecord(completeRecord(r.encodeIntent(), r.result))
 		require.NoError(t, err)
 		require.True(t, again.sameRequest(r), "%s", data)
 		require.Equal(t, r.key, again.key)
@@ -236,7 +261,7 @@ func BenchmarkRecord(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := decodeRecord(data, CNICacheV1); err != nil {
+			if _, err := decodeRecord(data); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -93,6 +93,32 @@ func Create(path string, fault Fault) (*Dir, error) {
 	return Open(path, fault)
 }
 
+// Usable is At for a directory that may have to be made, and in which it must be
+// possible to make files. Where the system's word on that is no, or not to be had, a
+// file is made.
+func Usable(path string, fault Fault) (*Dir, error) {
+	d, err := At(path, fault)
+	if err == nil {
+		if err = d.before("access", ""); err != nil {
+			return nil, err
+		}
+		if err = d.root.usable(); err == nil {
+			return d, nil
+		}
+		_ = d.Close()
+	}
+	if d, err = Create(path, fault); err != nil {
+		return nil, err
+	}
+	f, err := d.Temp()
+	if err != nil {
+		_ = d.Close()
+		return nil, err
+	}
+	_ = f.Remove() // else it is a leftover, and will be cleaned
+	return d, nil
+}
+
 func makeAll(path string, fault Fault) error {
 	d := &Dir{path: path, fault: fault}
 	if err := d.before("mkdir", ""); err != nil {

@@ -196,6 +196,19 @@ func (f *File) Write(data []byte) error {
 	return nil
 }
 
+// WriteAt writes data over what is in the file from there on.
+func (f *File) WriteAt(data []byte, offset int) error {
+	err := f.dir.before("write", f.name)
+	if err != nil {
+		_ = f.h.writeAt(data[:len(data)/2], offset) // as in Write
+		return err
+	}
+	if err := f.h.writeAt(data, offset); err != nil {
+		return f.dir.wrap("write", f.name, err)
+	}
+	return nil
+}
+
 // Sync returns when what was written is on the disk.
 func (f *File) Sync() error {
 	if err := f.dir.before("sync", f.name); err != nil {
@@ -209,38 +222,53 @@ func (f *File) Sync() error {
 
 // Rename gives the file its name, in place of what may be there. It stays open
 // and locked.
-func (f *File) Rename(name string) error {
-	if err := f.dir.before("rename", name); err != nil {
+func (f *File) Rename(name string) error { return f.rename(f.dir, name) }
+
+func (f *File) rename(d *Dir, name string) error {
+	if err := d.before("rename", name); err != nil {
 		return err
 	}
-	if err := f.dir.root.rename(f.name, name); err != nil {
-		return f.dir.wrap("rename", name, err)
+	if err := f.dir.root.rename(f.name, &d.root, name); err != nil {
+		return d.wrap("rename", name, err)
 	}
-	f.name = name
+	f.dir, f.name = d, name
 	return nil
 }
 
-// RenameNew is Rename for a name that nobody may have: if it is taken, the error
-// is fs.ErrExist. It is decided by a link, which, unlike a renaming, replaces
-// nothing; on a file system without links two that ask at the same moment may
-// both be told that the name is free.
-func (f *File) RenameNew(name string) error {
-	err := f.dir.before("link", name)
+// Move is Rename into a directory, its own or another. What was lent is unlocked. The
+// error is [errors.ErrUnsupported] if files cannot be moved there, and fs.ErrNotExist
+// if the file or the directory is gone.
+func (f *File) Move(d *Dir, name string) error {
+	f.lending.Lock()
+	defer f.lending.Unlock()
+	f.unlend()
+	return f.rename(d, name)
+}
+
+// MoveNew is Move for a name that nobody may have: if it is taken, the error is
+// fs.ErrExist. It is decided by a link, which, unlike a renaming, replaces nothing; on
+// a file system without links two that ask at the same moment may both be told that
+// the name is free.
+func (f *File) MoveNew(d *Dir, name string) error {
+	f.lending.Lock()
+	defer f.lending.Unlock()
+	f.unlend()
+	err := d.before("link", name)
 	if err == nil {
-		err = f.dir.root.link(f.name, name)
+		err = f.dir.root.link(f.name, &d.root, name)
 	}
 	switch {
 	case err == nil:
 		_ = f.dir.root.remove(f.name) // else it is a leftover, and will be cleaned
-		f.name = name
+		f.dir, f.name = d, name
 		return nil
 	case errors.Is(err, fs.ErrExist):
-		return f.dir.wrap("link", name, fs.ErrExist)
+		return d.wrap("link", name, fs.ErrExist)
 	}
-	if _, err := f.dir.root.lstat(name); err == nil {
-		return f.dir.wrap("rename", name, fs.ErrExist)
+	if _, err := d.root.lstat(name); err == nil {
+		return d.wrap("rename", name, fs.ErrExist)
 	}
-	return f.Rename(name)
+	return f.rename(d, name)
 }
 
 // Lend returns a file that [Dir.Temp] made as other processes may be given it:
@@ -279,12 +307,17 @@ func (f *File) Lend() *os.File {
 func (f *File) Close() error {
 	f.lending.Lock()
 	defer f.lending.Unlock()
+	f.unlend()
+	return f.h.close()
+}
+
+// unlend ends the lending for good.
+func (f *File) unlend() {
 	if f.asked = true; f.lent != nil {
 		_ = unlock(f.lent.Fd())
 		_ = f.lent.Close()
 		f.lent = nil
 	}
-	return f.h.close()
 }
 
 // Release is Close for a file whose lock others wait for.

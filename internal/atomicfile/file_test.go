@@ -103,7 +103,7 @@ func TestWithoutLocksAgeDecides(t *testing.T) {
 	require.NoError(t, second.Remove())
 }
 
-func TestRenameNewReplacesNothing(t *testing.T) {
+func TestMoveNewReplacesNothing(t *testing.T) {
 	for name, link := range map[string]error{"with links": nil, "without links": errors.ErrUnsupported} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t, func(op, _ string) error {
@@ -114,7 +114,7 @@ func TestRenameNewReplacesNothing(t *testing.T) {
 			})
 			f, err := d.Temp()
 			require.NoError(t, err)
-			require.NoError(t, f.RenameNew("file"))
+			require.NoError(t, f.MoveNew(d, "file"))
 			assert.Equal(t, d.Path("file"), f.Path())
 			require.NoError(t, f.Close())
 			names, unfinished, err := d.List()
@@ -123,7 +123,7 @@ func TestRenameNewReplacesNothing(t *testing.T) {
 
 			f, err = d.Temp()
 			require.NoError(t, err)
-			assert.ErrorIs(t, f.RenameNew("file"), fs.ErrExist)
+			assert.ErrorIs(t, f.MoveNew(d, "file"), fs.ErrExist)
 			require.NoError(t, f.Remove())
 			assert.FileExists(t, d.Path("file"))
 		})

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"io/fs"
 	"sync"
 	"testing"
@@ -81,4 +82,29 @@ func TestPeekBesideOthers(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Between the opening of a file and its lock the owner may have been done with it.
+func TestPeekChecksThatTheNameIsStillTheFile(t *testing.T) {
+	for name, end := range map[string]func(d *Dir, f *File) error{
+		"removed": func(_ *Dir, f *File) error { return f.Remove() },
+		"renamed": func(d *Dir, f *File) error { return errors.Join(f.Move(d, "other"), f.Close()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var meanwhile func()
+			d := open(t, func(op, _ string) error {
+				if do := meanwhile; op == "lock" && do != nil {
+					meanwhile = nil
+					do()
+				}
+				return nil
+			})
+			f, err := d.Temp()
+			require.NoError(t, err)
+			require.NoError(t, f.Rename("file"))
+			meanwhile = func() { require.NoError(t, end(d, f)) }
+			_, _, err = d.Peek("file")
+			assert.ErrorIs(t, err, fs.ErrNotExist)
+		})
+	}
 }

@@ -3,6 +3,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -14,6 +15,9 @@ type root struct{ r *os.Root }
 
 // handle is an open file.
 type handle struct{ f *os.File }
+
+// Moves says that a file may be moved into another directory.
+const Moves = false
 
 func openRoot(path string) (root, error) {
 	r, err := os.OpenRoot(path)
@@ -61,9 +65,22 @@ func (r *root) lstat(name string) (fileInfo, error) {
 
 func (r *root) remove(name string) error { return r.r.Remove(name) }
 
-func (r *root) rename(from, to string) error { return r.r.Rename(from, to) }
+func (r *root) rename(from string, to *root, name string) error {
+	if r != to {
+		return errors.ErrUnsupported
+	}
+	return r.r.Rename(from, name)
+}
 
-func (r *root) link(from, to string) error { return r.r.Link(from, to) }
+func (r *root) link(from string, to *root, name string) error {
+	if r != to {
+		return errors.ErrUnsupported
+	}
+	return r.r.Link(from, name)
+}
+
+// usable knows nothing.
+func (r *root) usable() error { return errors.ErrUnsupported }
 
 // age makes a file look as old as can be.
 func (r *root) age(name string) error { return r.r.Chtimes(name, time.Time{}, time.Unix(0, 0)) }
@@ -88,6 +105,11 @@ func (h *handle) read(data []byte) (int, error) {
 
 func (h *handle) write(data []byte) error {
 	_, err := h.f.Write(data)
+	return err
+}
+
+func (h *handle) writeAt(data []byte, offset int) error {
+	_, err := h.f.WriteAt(data, int64(offset))
 	return err
 }
 

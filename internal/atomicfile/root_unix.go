@@ -15,7 +15,7 @@ import (
 
 // root is an open directory. It does what os.Root does for names of one element,
 // which all names here are, but follows no link at all. Each of its calls is one of
-// the system. With os.Root and os.File an ADD made 24 instead of 18, and a file
+// the system. With os.Root and os.File an ADD of two files made 24 instead of 18, and a file
 // that is written cost 15 allocations instead of 7 (BenchmarkWrite).
 type root struct {
 	fd   int
@@ -24,6 +24,9 @@ type root struct {
 
 // handle is an open file.
 type handle struct{ fd int }
+
+// Moves says that a file may be moved into another directory.
+const Moves = true
 
 const noFollow = unix.O_CLOEXEC | unix.O_NOFOLLOW
 
@@ -156,29 +159,42 @@ func (r *root) remove(name string) error {
 	return err
 }
 
-func (r *root) rename(from, to string) error {
+// rename moves a file to a name in the directory to, which may be r.
+func (r *root) rename(from string, to *root, name string) error {
 	defer runtime.KeepAlive(r)
-	from, to, err := r.both(from, to)
+	defer runtime.KeepAlive(to)
+	from, name, err := r.both(from, to, name)
 	if err != nil {
 		return err
 	}
-	return again(func() error { return unix.Renameat(r.fd, from, r.fd, to) })
+	err = again(func() error { return unix.Renameat(r.fd, from, to.fd, name) })
+	if err == unix.EXDEV {
+		err = errors.ErrUnsupported
+	}
+	return err
 }
 
-func (r *root) both(from, to string) (_, _ string, err error) {
+func (r *root) both(from string, to *root, name string) (_, _ string, err error) {
 	if from, err = r.at(from); err == nil {
-		to, err = r.at(to)
+		name, err = to.at(name)
 	}
-	return from, to, err
+	return from, name, err
 }
 
-func (r *root) link(from, to string) error {
+func (r *root) link(from string, to *root, name string) error {
 	defer runtime.KeepAlive(r)
-	from, to, err := r.both(from, to)
+	defer runtime.KeepAlive(to)
+	from, name, err := r.both(from, to, name)
 	if err != nil {
 		return err
 	}
-	return again(func() error { return unix.Linkat(r.fd, from, r.fd, to, 0) })
+	return again(func() error { return unix.Linkat(r.fd, from, to.fd, name, 0) })
+}
+
+// usable asks whether files can be listed, made and removed.
+func (r *root) usable() error {
+	defer runtime.KeepAlive(r)
+	return again(func() error { return access(r.fd, r.below("."), unix.R_OK|unix.W_OK|unix.X_OK) })
 }
 
 // age makes a file look as old as can be.
@@ -229,6 +245,25 @@ func (h *handle) write(data []byte) error {
 			return io.ErrUnexpectedEOF
 		}
 		data = data[n:]
+	}
+	return nil
+}
+
+func (h *handle) writeAt(data []byte, offset int) error {
+	defer runtime.KeepAlive(h)
+	for len(data) > 0 {
+		var n int
+		err := again(func() (err error) {
+			n, err = unix.Pwrite(h.fd, data, int64(offset))
+			return err
+		})
+		switch {
+		case err != nil:
+			return err
+		case n <= 0:
+			return io.ErrUnexpectedEOF
+		}
+		data, offset = data[n:], offset+n
 	}
 	return nil
 }

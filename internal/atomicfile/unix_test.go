@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -81,7 +82,12 @@ func TestLentFileStaysLocked(t *testing.T) {
 // An owner who lets go takes the lock along, whoever still has the file.
 func TestLendEndsWithTheOwner(t *testing.T) {
 	d := open(t, nil)
-	for name, end := range map[string]func(*File) error{"Release": (*File).Release, "Close": (*File).Close} {
+	elsewhere := open(t, nil)
+	for name, end := range map[string]func(*File) error{
+		"Release": (*File).Release, "Close": (*File).Close,
+		"Move":    func(f *File) error { return errors.Join(f.Move(elsewhere, "Move"), f.Close()) },
+		"MoveNew": func(f *File) error { return errors.Join(f.MoveNew(elsewhere, "MoveNew"), f.Close()) },
+	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := d.Temp()
 			require.NoError(t, err)
@@ -99,7 +105,13 @@ func TestLendEndsWithTheOwner(t *testing.T) {
 
 			require.NoError(t, end(f))
 			assert.Nil(t, f.Lend(), "too late")
-			next, err := d.Lock(name)
+			at := d
+			if strings.HasPrefix(name, "Move") {
+				_, err = d.Lock(name)
+				require.ErrorIs(t, err, fs.ErrNotExist)
+				at = elsewhere
+			}
+			next, err := at.Lock(name)
 			require.NoError(t, err)
 			require.NoError(t, next.Remove())
 			require.NoError(t, in.Close())
@@ -199,7 +211,7 @@ func TestNamesAreOneElement(t *testing.T) {
 					f, err := d.Temp()
 					require.NoError(t, err)
 					defer f.Remove()
-					return f.RenameNew(name)
+					return f.MoveNew(d, name)
 				},
 			} {
 				assert.ErrorContains(t, do(), "escapes", "%s: %s %q", kind, what, name)
