@@ -114,13 +114,21 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 }
 
 // lock locks the attachment's intents and returns the names of those that it cannot
-// have.
+// have. Who spares what is under way does not get those that have gone either: their
+// attachments may have been made since somebody said which ones are valid.
 func (u *cleanup) lock(ctx context.Context, k key) (files []*atomicfile.File, held []string, err error) {
 	switch {
 	case u.pending == nil:
 		return nil, nil, nil
 	case u.sparing:
-		return lockIntents(u.pending, u.intents(k), k)
+		names := u.intents(k)
+		files, held, err = lockIntents(u.pending, names, k)
+		for _, name := range names {
+			if u.pending.Gone(name) { // an ADD has ended since
+				held = append(held, name)
+			}
+		}
+		return files, held, err
 	}
 	return u.lockQuiet(ctx, u.pending, u.intents(k), k)
 }

@@ -2,6 +2,7 @@ package libcni
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -153,4 +154,33 @@ func TestIntentChangesWhileGCLooks(t *testing.T) {
 			assert.Len(t, pending, c.left)
 		})
 	}
+}
+
+// An ADD that ends while GC looks around is no stale attachment, although nobody said
+// that it is valid.
+func TestGCBesideAnAddThatEnds(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, v1)
+	f.fake.replies["three ADD"] = func(run) ([]byte, error) { return []byte(`{"cniVersion":"1.0.0"}`), nil }
+	looking, ended := make(chan struct{}), make(chan struct{})
+	c := *f.CNIConfig
+	c.fault = func(op, path string) error {
+		if op == "list" && filepath.Base(path) == "results" {
+			close(looking)
+			<-ended
+		}
+		return nil
+	}
+	collected := make(chan error)
+	f.fake.replies["two ADD"] = func(run) ([]byte, error) {
+		go func() { collected <- c.GCNetworkList(context.Background(), list, &GCArgs{}) }()
+		<-looking
+		return []byte(`{"cniVersion":"1.0.0"}`), nil
+	}
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	close(ended)
+	require.NoError(t, <-collected)
+	assert.Equal(t, []string{"one ADD", "two ADD", "three ADD"}, f.fake.calls())
+	assert.Equal(t, []string{"results/net-c1-eth0"}, f.store(nil).files(t))
 }
