@@ -132,25 +132,24 @@ func TestOrphanedPlugin(t *testing.T) {
 				assert.Contains(t, host(t, "ip -n victim -br link show"), "eth0")
 				require.NoError(t, cni.GCNetworkList(t.Context(), list, &libcni.GCArgs{}))
 			}},
-			{"Open", "podnet", func(t *testing.T, between func()) {
-				waits(t, between, func() error {
-					m, err := podnet.Open(t.Context(), lateOptions())
-					if err != nil {
-						return err
-					}
-					return m.Close()
-				})
+			{"Recover", "podnet", func(t *testing.T, between func()) {
+				m, err := podnet.Open(t.Context(), lateOptions()) // waits for no plugin
+				require.NoError(t, err)
+				defer m.Close()
+				waits(t, between, func() error { _, err := m.Recover(t.Context()); return err })
 			}},
 			{"Detach", "podnet", func(t *testing.T, between func()) {
-				// A manager that was open all the time, of another process.
-				require.NoError(t, os.Rename("/var/lib/cni/podnet", "/var/lib/cni/elsewhere"))
-				require.NoError(t, os.Mkdir("/var/lib/cni/podnet", 0o700))
 				m, err := podnet.Open(t.Context(), lateOptions())
 				require.NoError(t, err)
 				defer m.Close()
-				require.NoError(t, os.RemoveAll("/var/lib/cni/podnet"))
-				require.NoError(t, os.Rename("/var/lib/cni/elsewhere", "/var/lib/cni/podnet"))
 				waits(t, between, func() error { return m.Detach(t.Context(), "victim") })
+			}},
+			{"Open", "podnet", func(t *testing.T, between func()) {
+				between()
+				waitForOrphans(t)
+				m, err := podnet.Open(t.Context(), lateOptions())
+				require.NoError(t, err)
+				require.NoError(t, m.Close())
 			}},
 			{"podnet's GC", "podnet", func(t *testing.T, between func()) {
 				between()

@@ -183,7 +183,7 @@ func TestAttachRollsBackItsOwnOnly(t *testing.T) {
 // R34: a missing executable is found out before anything of its network runs.
 func TestAttachMissingPlugin_R34(t *testing.T) {
 	n := newNode(t, "a")
-	n.missing["second"] = true
+	n.uninstall(true, "second")
 	_, err := n.Attach(t.Context(), pod("con1"))
 	require.ErrorIs(t, err, invoke.ErrPluginNotFound)
 	assert.Empty(t, n.take())

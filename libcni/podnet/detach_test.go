@@ -145,13 +145,13 @@ func TestDetachAlreadyGone(t *testing.T) {
 		},
 		{
 			name:  "executable missing, network configured: it may come back",
-			setup: func(n *node, _ string) { n.missing["second"] = true },
+			setup: func(n *node, _ string) { n.uninstall(true, "second") },
 			err:   invoke.ErrPluginNotFound, left: true,
 		},
 		{
 			name: "executable and network gone",
 			setup: func(n *node, _ string) {
-				n.missing["second"] = true
+				n.uninstall(true, "second")
 				delete(n.made, made{"a", "con1", "eth0", "second"})
 				_ = os.RemoveAll(n.opts.ConfDir)
 				_, _ = n.Reload(n.Context())

@@ -22,7 +22,7 @@ func TestStatus(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(n.opts.ConfDir, "99-bad.conflist"), []byte(`{"name":"bad","plugins":[{}]}`), 0o600))
 	conf := `{"cniVersion":"1.0.0","name":"missing","plugins":[{"type":"third"}]}`
 	require.NoError(t, os.WriteFile(filepath.Join(n.opts.ConfDir, "98-missing.conflist"), []byte(conf), 0o600))
-	n.missing["third"] = true
+	n.uninstall(true, "third")
 	_, err := n.Reload(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"third"}, n.Config().Missing)
