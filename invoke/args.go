@@ -1,7 +1,6 @@
 package invoke
 
 import (
-	"os"
 	"strings"
 )
 
@@ -33,14 +32,14 @@ func (args *Args) AsEnv() []string {
 	return EnvPolicy{}.Environ(args)
 }
 
-// vars returns the six variables of the protocol. They lie in one piece of memory.
+// vars returns the six variables of the protocol, sorted. They lie in one piece of memory.
 func (args *Args) vars() []string {
 	vars := [...][2]string{
+		{"CNI_ARGS=", args.PluginArgsStr},
 		{"CNI_COMMAND=", args.Command},
 		{"CNI_CONTAINERID=", args.ContainerID},
-		{"CNI_NETNS=", args.NetNS},
-		{"CNI_ARGS=", args.PluginArgsStr},
 		{"CNI_IFNAME=", args.IfName},
+		{"CNI_NETNS=", args.NetNS},
 		{"CNI_PATH=", args.Path},
 	}
 	pairs := args.PluginArgs
@@ -90,7 +89,7 @@ var _ CNIArgs = (*DelegateArgs)(nil)
 
 // AsEnv returns this process's environment with CNI_COMMAND set, sorted.
 func (d *DelegateArgs) AsEnv() []string {
-	return mergeEnv(os.Environ(), "CNI_COMMAND="+d.Command)
+	return mergeEnv(nil, "CNI_COMMAND="+d.Command)
 }
 
 // ArgsFromEnv returns the CNIArgs that leave a plugin the environment of this

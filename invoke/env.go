@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // EnvPolicy says which variables of this process a plugin gets to see. The zero
@@ -26,6 +27,9 @@ type EnvPolicy struct {
 // name twice, so that it can be compared, and is meant to be made once and shared
 // by the plugins of a chain.
 func (p EnvPolicy) Environ(a *Args) []string {
+	if p.Allow == nil && len(p.Set) == 0 {
+		return mergeEnv(nil, a.vars()...)
+	}
 	env := os.Environ()
 	if p.Allow != nil {
 		env = slices.DeleteFunc(env, func(kv string) bool {
@@ -41,10 +45,49 @@ func (p EnvPolicy) Environ(a *Args) []string {
 // does for a plugin. Entries that are not of the form KEY=value are kept.
 func mergeEnv(base []string, extra ...string) []string {
 	if base == nil {
-		base = os.Environ()
+		base = ownEnviron()
+	} else {
+		base = sortedEnv(base)
 	}
-	all := make([]string, 0, len(base)+len(extra))
-	all = append(append(all, base...), extra...)
+	extra = sortedEnv(extra)
+	env := make([]string, 0, len(base)+len(extra))
+	for len(base) > 0 && len(extra) > 0 {
+		order := strings.Compare(foldName(base[0]), foldName(extra[0]))
+		if order < 0 {
+			env, base = append(env, base[0]), base[1:]
+			continue
+		}
+		env, extra = append(env, extra[0]), extra[1:]
+		if order == 0 {
+			base = base[1:]
+		}
+	}
+	return append(append(env, base...), extra...)
+}
+
+// ownEnviron returns the environment of this process, sorted; not to be written to.
+// Since it hardly ever changes it is sorted once: an ADD's environment then takes a
+// third of the time (BenchmarkEnviron).
+func ownEnviron() []string {
+	env := os.Environ()
+	last := lastOwn.Load()
+	if last == nil || !slices.Equal(last.environ, env) {
+		last = &ownEnv{env, sortedEnv(env)}
+		lastOwn.Store(last)
+	}
+	return last.sorted
+}
+
+type ownEnv struct{ environ, sorted []string }
+
+var lastOwn atomic.Pointer[ownEnv]
+
+// sortedEnv returns a list that is sorted and in which the last value of each name is
+// left: all itself, if it is such a list.
+func sortedEnv(all []string) []string {
+	if ascending(all) {
+		return all
+	}
 	env := make([]string, 0, len(all))
 	order := sortedByName(all)
 	for i, at := range order {
@@ -54,6 +97,15 @@ func mergeEnv(base []string, extra ...string) []string {
 		}
 	}
 	return env
+}
+
+func ascending(env []string) bool {
+	for i := 1; i < len(env); i++ {
+		if foldName(env[i-1]) >= foldName(env[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // place is where a variable is in an environment, below the first bytes of its name.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,4 +38,22 @@ func TestMergeEnvLikeAMap(t *testing.T) {
 			return
 		}
 	}
+}
+
+// What is kept of this process's environment is neither old nor anybody else's to
+// write to.
+func TestOwnEnvironIsThatOfNow(t *testing.T) {
+	t.Setenv("CNIKIT_TEST", "1")
+	first := mergeEnv(nil)
+	assert.Contains(t, first, "CNIKIT_TEST=1")
+	for i := range first {
+		first[i] = "CNIKIT_TEST=written"
+	}
+	assert.Contains(t, mergeEnv(nil), "CNIKIT_TEST=1")
+	t.Setenv("CNIKIT_TEST", "2")
+	assert.Contains(t, mergeEnv(nil), "CNIKIT_TEST=2")
+	assert.NotContains(t, mergeEnv(nil), "CNIKIT_TEST=1")
+	assert.True(t, slices.IsSortedFunc(mergeEnv(nil, "CNIKIT_TEST=3"), func(a, b string) int {
+		return strings.Compare(envName(a), envName(b))
+	}))
 }
