@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cnikit/cnikit/internal/atomicfile"
 )
@@ -19,12 +20,13 @@ type cleanup struct {
 	// fallback is the network for what has no configuration of its own; nil if
 	// there is none.
 	fallback *network
-	// sparing leaves an attachment alone while an ADD for it is under way.
-	sparing bool
+	// stale is when the records were made that GC found stale; nil if somebody asked
+	// for the DEL. GC spares what an ADD is under way for, or has recorded since.
+	stale map[key]time.Time
 }
 
-// cleanup looks at pending/ before anybody looks at results/: an ADD that ends in
-// between is then seen as one under way, and not as a stale record.
+// cleanup looks at pending/. Who asks for a DEL looks at results/ after that: an ADD
+// that ends in between is in one of the two at least.
 func (c *CNIConfig) cleanup(s *store) (*cleanup, error) {
 	u := &cleanup{CNIConfig: c, store: s}
 	d, err := s.openDir(s.pendingPath())
@@ -85,7 +87,7 @@ func (u *cleanup) intents(k key) []string {
 func (u *cleanup) attachment(ctx context.Context, k key) error {
 	files, held, err := u.lock(ctx, k)
 	defer func() { releaseAll(files) }()
-	if err != nil || len(held) > 0 && u.sparing {
+	if err != nil || len(held) > 0 && u.stale != nil {
 		return err
 	}
 	found := leftovers(files, k)
@@ -97,7 +99,7 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 		}
 	}
 	r, err := u.store.read(k)
-	if err != nil {
+	if err != nil || u.stale != nil && !u.asFound(k, r) {
 		return err
 	}
 	for _, request := range delRequests(r, found) {
@@ -105,7 +107,10 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 			return join(append(running, err)...)
 		}
 	}
-	err = join(u.store.removeRecord(k), removeAll(files))
+	if r != nil {
+		err = u.store.removeRecord(k)
+	}
+	err = join(err, removeAll(files))
 	files = nil
 	if err != nil {
 		u.warn(ctx, err)
@@ -113,22 +118,24 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 	return join(running...)
 }
 
+// asFound reports whether the attachment is still on record as GC found it, or still
+// is not. An ADD's record is made later than the one before it.
+func (u *cleanup) asFound(k key, r *record) bool {
+	made, stale := u.stale[k]
+	if r == nil || r.bare {
+		return !stale
+	}
+	return stale && made.Equal(r.created)
+}
+
 // lock locks the attachment's intents and returns the names of those that it cannot
-// have. Who spares what is under way does not get those that have gone either: their
-// attachments may have been made since somebody said which ones are valid.
+// have. GC does not wait for them.
 func (u *cleanup) lock(ctx context.Context, k key) (files []*atomicfile.File, held []string, err error) {
 	switch {
 	case u.pending == nil:
 		return nil, nil, nil
-	case u.sparing:
-		names := u.intents(k)
-		files, held, err = lockIntents(u.pending, names, k)
-		for _, name := range names {
-			if u.pending.Gone(name) { // an ADD has ended since
-				held = append(held, name)
-			}
-		}
-		return files, held, err
+	case u.stale != nil:
+		return lockIntents(u.pending, u.intents(k), k)
 	}
 	return u.lockQuiet(ctx, u.pending, u.intents(k), k)
 }

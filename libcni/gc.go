@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cnikit/cnikit/types"
 	"github.com/cnikit/cnikit/version"
@@ -18,8 +19,9 @@ import (
 // An attachment in args.ValidAttachments is never DELed. What failed ADDs left
 // behind of one that is on record is forgotten; of one that is not, it is all that
 // is known of the attachment, and stays for its DEL. An attachment whose ADD is
-// under way is left alone. A damaged record is reported, and nothing is run for it. Nil args are an
-// error: no valid attachment at all is &GCArgs{}.
+// under way, or has ended since GC began, is left alone. A damaged record is
+// reported, and nothing is run for it. Nil args are an error: no valid attachment at
+// all is &GCArgs{}.
 //
 // Nothing keeps it from going on, and all errors are returned, joined:
 // [*RecordError]s, and those of [CNIConfig.DelNetworkList]. It has to write
@@ -48,31 +50,17 @@ func (c *CNIConfig) GCNetworkList(ctx context.Context, list *NetworkConfigList, 
 // gcAttachments runs DEL for the stale attachments of the network.
 func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types.GCAttachment) (errs []error) {
 	s := c.store(nil)
-	u, err := c.cleanup(s)
-	defer u.close()
-	u.fallback, u.sparing = n, true
-	errs = append(errs, err)
-
 	live := make(map[key]bool, len(valid))
 	for _, a := range valid {
 		live[key{n.name, a.ContainerID, a.IfName}] = true
 	}
-	stale, err := s.staleRecords(n.name, live)
-	told := recordsOf(err)
-	errs = append(errs, err)
-	seen := make(map[key]bool, len(stale))
-	for _, k := range stale {
-		seen[k] = true
-	}
-	for _, k := range u.keys(AttachmentKey{Network: n.name}) {
-		switch {
-		case live[k]:
-			u.dropIntents(ctx, k)
-		case !seen[k]:
-			stale = append(stale, k)
-		}
-	}
-	for _, k := range stale {
+	records, damaged := s.staleRecords(n.name, live)
+	u, err := c.cleanup(s)
+	defer u.close()
+	errs = append(errs, damaged, err)
+	told := recordsOf(damaged)
+	u.fallback = n
+	for _, k := range u.foundStale(ctx, records, live) {
 		if err := ctx.Err(); err != nil {
 			return append(errs, err)
 		}
@@ -81,6 +69,28 @@ func (c *CNIConfig) gcAttachments(ctx context.Context, n *network, valid []types
 		}
 	}
 	return errs
+}
+
+// foundStale returns the attachments that GC cleans up after: those of the records,
+// and those that have nothing but intents. It notes when the records were made, before
+// the intents were looked at: an ADD that ends later, whenever it began, has another
+// one, and one that has not ended has an intent.
+func (u *cleanup) foundStale(ctx context.Context, records []*record, live map[key]bool) (keys []key) {
+	u.stale = make(map[key]time.Time, len(records))
+	for _, r := range records {
+		if _, again := u.stale[r.key]; !again {
+			u.stale[r.key] = r.created
+			keys = append(keys, r.key)
+		}
+	}
+	for _, k := range u.keys(AttachmentKey{Network: u.fallback.name}) {
+		if live[k] {
+			u.dropIntents(ctx, k)
+		} else if _, recorded := u.stale[k]; !recorded {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // dropIntents removes what failed ADDs of a valid attachment left, if it has a
@@ -95,10 +105,10 @@ func (u *cleanup) dropIntents(ctx context.Context, k key) {
 	}
 }
 
-// staleRecords returns the recorded attachments of a network that are not live, in
+// staleRecords returns the records of a network's attachments that are not live, in
 // the order of their names. The error joins what could not be read; bare results,
 // which name no attachment, are passed over.
-func (s *store) staleRecords(network string, live map[key]bool) ([]key, error) {
+func (s *store) staleRecords(network string, live map[key]bool) ([]*record, error) {
 	d, names, err := s.recordNames(func(name string) bool {
 		rest, ok := strings.CutPrefix(name, network)
 		return ok && len(rest) > 0 && rest[0] == '-' && !isLive(rest[1:], network, live)
@@ -108,7 +118,7 @@ func (s *store) staleRecords(network string, live map[key]bool) ([]key, error) {
 	}
 	defer d.Close()
 	errs := []error{err}
-	var stale []key
+	var stale []*record
 	for _, name := range names {
 		r, err := readListed(d, name)
 		switch {
@@ -116,7 +126,7 @@ func (s *store) staleRecords(network string, live map[key]bool) ([]key, error) {
 		case err != nil:
 			errs = append(errs, err)
 		case r != nil && r.network == network && !live[r.key]:
-			stale = append(stale, r.key)
+			stale = append(stale, r)
 		}
 	}
 	return stale, join(errs...)

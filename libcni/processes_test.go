@@ -2,12 +2,12 @@ package libcni
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -156,31 +156,60 @@ func TestIntentChangesWhileGCLooks(t *testing.T) {
 	}
 }
 
-// An ADD that ends while GC looks around is no stale attachment, although nobody said
+// What an ADD has recorded since GC began is no stale attachment, although nobody said
 // that it is valid.
-func TestGCBesideAnAddThatEnds(t *testing.T) {
-	f := newFixture(t, Options{})
-	list := list3(t, v1)
-	f.fake.replies["three ADD"] = func(run) ([]byte, error) { return []byte(`{"cniVersion":"1.0.0"}`), nil }
-	looking, ended := make(chan struct{}), make(chan struct{})
-	c := *f.CNIConfig
-	c.fault = func(op, path string) error {
-		if op == "list" && filepath.Base(path) == "results" {
-			close(looking)
-			<-ended
+func TestGCBesideAddsThatEnd(t *testing.T) {
+	for _, before := range []string{"nothing", "leftover", "record", "ADD under way"} {
+		for _, when := range []string{"between its looks", "while it cleans up"} {
+			t.Run(before+", "+when, func(t *testing.T) {
+				f := newFixture(t, Options{})
+				list := list3(t, v1)
+				s, k, result := f.store(nil), key{"net", "c1", "eth0"}, `{"cniVersion":"1.0.0"}`
+				keep(t, s, key{"net", "c0", "eth0"}, result)
+				end := func() { keep(t, s, k, result) }
+				switch before {
+				case "leftover": // of a first try
+					fails(t, s, k, oneConfig)
+				case "record":
+					keep(t, s, k, result)
+				case "ADD under way":
+					in, err := s.begin(&record{key: k, config: []byte(oneConfig)})
+					require.NoError(t, err)
+					end = func() { require.NoError(t, in.commit([]byte(result))) }
+				}
+				var added []string
+				add := sync.OnceFunc(func() { end(); added = s.files(t) })
+				if when == "between its looks" {
+					f.fault = func(op, path string) error {
+						if op == "list" && filepath.Base(path) == "pending" {
+							add()
+						}
+						return nil
+					}
+				} else {
+					f.fake.replies["DEL"] = func(r run) ([]byte, error) {
+						if r.env["CNI_CONTAINERID"] == "c0" {
+							add()
+						}
+						return nil, nil
+					}
+				}
+				require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}))
+				require.Contains(t, added, "results/net-c1-eth0")
+				for _, r := range f.fake.take() {
+					if r.command == "DEL" {
+						assert.Equal(t, "c0", r.env["CNI_CONTAINERID"])
+					}
+				}
+				f.fault, f.fake.replies = nil, nil
+				attachments, err := f.Attachments(AttachmentKey{})
+				require.NoError(t, err)
+				require.Len(t, attachments, 1)
+				assert.Equal(t, "c1", attachments[0].ContainerID)
+
+				require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}), "stale for the next one")
+				assert.Empty(t, s.files(t))
+			})
 		}
-		return nil
 	}
-	collected := make(chan error)
-	f.fake.replies["two ADD"] = func(run) ([]byte, error) {
-		go func() { collected <- c.GCNetworkList(context.Background(), list, &GCArgs{}) }()
-		<-looking
-		return []byte(`{"cniVersion":"1.0.0"}`), nil
-	}
-	_, err := f.AddNetworkList(t.Context(), list, f.rt)
-	require.NoError(t, err)
-	close(ended)
-	require.NoError(t, <-collected)
-	assert.Equal(t, []string{"one ADD", "two ADD", "three ADD"}, f.fake.calls())
-	assert.Equal(t, []string{"results/net-c1-eth0"}, f.store(nil).files(t))
 }
