@@ -236,12 +236,6 @@ func (d *Dir) Regular(name string) bool {
 	return err == nil && info.isRegular()
 }
 
-// Gone reports whether nothing has the name.
-func (d *Dir) Gone(name string) bool {
-	_, err := d.root.lstat(name)
-	return errors.Is(err, fs.ErrNotExist)
-}
-
 // Remove removes a file. One that is not there is no error.
 func (d *Dir) Remove(name string) error {
 	if err := d.before("remove", name); err != nil {

@@ -87,6 +87,22 @@ func (d *Dir) Make(name string) (*File, error) {
 // peace. The error is fs.ErrNotExist if the file is gone, also if it went, or was
 // replaced, before the lock was had; and [ErrLocked] if somebody else holds it.
 func (d *Dir) Lock(name string) (*File, error) {
+	file, err := d.openToLock(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.lockOld(); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	if err := file.same(); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (d *Dir) openToLock(name string) (*File, error) {
 	if err := d.before("open", name); err != nil {
 		return nil, err
 	}
@@ -99,16 +115,7 @@ func (d *Dir) Lock(name string) (*File, error) {
 	if err != nil {
 		return nil, d.wrap("open", name, err)
 	}
-	file := d.file(name, h)
-	if err := file.lockOld(); err != nil {
-		_ = file.Close()
-		return nil, err
-	}
-	if err := file.same(); err != nil {
-		_ = file.Close()
-		return nil, err
-	}
-	return file, nil
+	return d.file(name, h), nil
 }
 
 func (d *Dir) file(name string, h handle) *File {
@@ -182,25 +189,15 @@ func (f *File) Read() ([]byte, time.Time, error) {
 	return data, written, nil
 }
 
-// Write appends data.
-func (f *File) Write(data []byte) error {
-	err := f.dir.before("write", f.name)
-	if err != nil {
-		// As a full disk does it: a part is written before it is noticed.
-		_ = f.h.write(data[:len(data)/2])
-		return err
-	}
-	if err := f.h.write(data); err != nil {
-		return f.dir.wrap("write", f.name, err)
-	}
-	return nil
-}
+// Write is WriteAt for a file that is empty.
+func (f *File) Write(data []byte) error { return f.WriteAt(data, 0) }
 
 // WriteAt writes data over what is in the file from there on.
 func (f *File) WriteAt(data []byte, offset int) error {
 	err := f.dir.before("write", f.name)
 	if err != nil {
-		_ = f.h.writeAt(data[:len(data)/2], offset) // as in Write
+		// As a full disk does it: a part is written before it is noticed.
+		_ = f.h.writeAt(data[:len(data)/2], offset)
 		return err
 	}
 	if err := f.h.writeAt(data, offset); err != nil {

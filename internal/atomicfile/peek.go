@@ -2,7 +2,6 @@ package atomicfile
 
 import (
 	"errors"
-	"io/fs"
 	"sync"
 )
 
@@ -20,17 +19,9 @@ var peeking sync.Mutex
 // peeks has a shared one for a moment as well, so it is asked more than once, for the
 // sake of other processes.) Where there are no locks, a young file is held.
 func (d *Dir) Peek(name string) (f *File, held bool, err error) {
-	if err := d.before("open", name); err != nil {
+	if f, err = d.openToLock(name); err != nil {
 		return nil, false, err
 	}
-	h, err := d.root.open(name, true)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h, err = d.root.open(name, false)
-	}
-	if err != nil {
-		return nil, false, d.wrap("open", name, err)
-	}
-	f = d.file(name, h)
 	peeking.Lock()
 	defer peeking.Unlock()
 	for range 3 {

@@ -103,11 +103,6 @@ func (h *handle) read(data []byte) (int, error) {
 	return n, err
 }
 
-func (h *handle) write(data []byte) error {
-	_, err := h.f.Write(data)
-	return err
-}
-
 func (h *handle) writeAt(data []byte, offset int) error {
 	_, err := h.f.WriteAt(data, int64(offset))
 	return err

@@ -230,31 +230,19 @@ func (h *handle) read(data []byte) (n int, err error) {
 	return n, err
 }
 
-func (h *handle) write(data []byte) error {
-	defer runtime.KeepAlive(h)
-	for len(data) > 0 {
-		var n int
-		err := again(func() (err error) {
-			n, err = unix.Write(h.fd, data)
-			return err
-		})
-		switch {
-		case err != nil:
-			return err
-		case n <= 0:
-			return io.ErrUnexpectedEOF
-		}
-		data = data[n:]
-	}
-	return nil
-}
-
 func (h *handle) writeAt(data []byte, offset int) error {
 	defer runtime.KeepAlive(h)
-	for len(data) > 0 {
+	return inParts(data, func(done int) (int, error) {
+		return unix.Pwrite(h.fd, data[done:], int64(offset+done))
+	})
+}
+
+// inParts calls write until all of data is done: it may write less than there is.
+func inParts(data []byte, write func(done int) (int, error)) error {
+	for done := 0; done < len(data); {
 		var n int
 		err := again(func() (err error) {
-			n, err = unix.Pwrite(h.fd, data, int64(offset))
+			n, err = write(done)
 			return err
 		})
 		switch {
@@ -263,7 +251,7 @@ func (h *handle) writeAt(data []byte, offset int) error {
 		case n <= 0:
 			return io.ErrUnexpectedEOF
 		}
-		data, offset = data[n:], offset+n
+		done += n
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -117,6 +118,29 @@ func TestLendEndsWithTheOwner(t *testing.T) {
 			require.NoError(t, in.Close())
 			require.NoError(t, heir.Wait())
 		})
+	}
+}
+
+// A process that is being started has a copy of every open file until it runs its
+// program: it must not keep others from what was let go of.
+func TestReleaseUnlocksForAllWhoHaveTheFile(t *testing.T) {
+	d := open(t, nil)
+	made, err := d.Temp()
+	require.NoError(t, err)
+	require.NoError(t, made.Rename("file"))
+	for _, held := range []func() (*File, error){
+		func() (*File, error) { return made, nil },
+		func() (*File, error) { return d.Lock("file") },
+	} {
+		f, err := held()
+		require.NoError(t, err)
+		copied, err := syscall.Dup(f.h.fd)
+		require.NoError(t, err)
+		require.NoError(t, f.Release())
+		next, err := d.Lock("file")
+		require.NoError(t, err)
+		require.NoError(t, next.Release())
+		require.NoError(t, syscall.Close(copied))
 	}
 }
 
@@ -279,10 +303,37 @@ func TestRemoveOfDirectories(t *testing.T) {
 
 // What the system takes a part of is not written.
 func TestPartOfAWriteIsNone(t *testing.T) {
-	var ends [2]int
-	require.NoError(t, syscall.Pipe(ends[:]))
-	defer syscall.Close(ends[0])
-	defer syscall.Close(ends[1])
-	require.NoError(t, syscall.SetNonblock(ends[1], true))
-	assert.ErrorIs(t, (&handle{ends[1]}).write(make([]byte, 8<<20)), syscall.EAGAIN)
+	for _, tt := range []struct {
+		name string
+		take []int // bytes of each call; then the error
+		then error
+		want error
+	}{
+		{"all at once", []int{6}, errors.New("called again"), nil},
+		{"in parts", []int{1, 2, 3}, errors.New("called again"), nil},
+		{"full after a part", []int{2}, syscall.ENOSPC, syscall.ENOSPC},
+		{"full at once", nil, syscall.ENOSPC, syscall.ENOSPC},
+		{"nothing, and no reason", []int{2, 0}, nil, io.ErrUnexpectedEOF},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var written []byte
+			data, interrupted := []byte("abcdef"), false
+			err := inParts(data, func(done int) (int, error) {
+				if interrupted = !interrupted; interrupted {
+					return -1, syscall.EINTR
+				}
+				if len(tt.take) == 0 {
+					return -1, tt.then
+				}
+				n := tt.take[0]
+				tt.take = tt.take[1:]
+				written = append(written, data[done:done+n]...)
+				return n, nil
+			})
+			assert.ErrorIs(t, err, tt.want)
+			if tt.want == nil {
+				assert.Equal(t, data, written)
+			}
+		})
+	}
 }
