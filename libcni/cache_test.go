@@ -296,3 +296,22 @@ func TestRequireRecord_R20_R21(t *testing.T) {
 	assert.NoError(t, f.CheckNetworkList(t.Context(), list, f.rt), "without the option as upstream")
 	assert.Len(t, f.fake.calls(), 3)
 }
+
+// A record is as large as it has to be.
+func TestLargeRecord(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, v1)
+	result := `{"cniVersion":"1.0.0","vendor":"` + strings.Repeat("x", 3<<20) + `"}`
+	f.fake.replies["three ADD"] = result
+	f.rt.CapabilityArgs = map[string]any{"large": strings.Repeat("y", 100<<10)}
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	f.fake.take()
+	require.NoError(t, f.CheckNetworkList(t.Context(), list, f.rt))
+	require.NoError(t, f.DelAttachment(t.Context(), AttachmentKey{"net", "c1", "eth0"}))
+	runs := f.fake.take()
+	require.Len(t, runs, 6)
+	for _, r := range runs {
+		assert.True(t, r.prev() == result, "%s %s", r.plugin, r.command)
+	}
+}
