@@ -118,14 +118,6 @@ func (c *CNIConfig) cached(name string, rt *RuntimeConf) (*record, error) {
 	return c.store(rt).read(k)
 }
 
-func errNoList() error {
-	return &RequestError{Field: "network", Err: errors.New("no network configuration list (nil)")}
-}
-
-func errNoPlugin() error {
-	return &RequestError{Field: "network", Err: errors.New("no plugin configuration (nil)")}
-}
-
 // decodeCapabilityArgs decodes recorded arguments as encoding/json would, but for
 // whole numbers that would lose digits: they are json.Number. It takes a third of
 // encoding/json's time (BenchmarkCapabilityArgs), which was a third of listing's.

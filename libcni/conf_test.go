@@ -130,7 +130,7 @@ func TestOddSpellings(t *testing.T) {
 	assert.Equal(t, "b", plugin.Network.Type)
 }
 
-func TestDropInFolder(t *testing.T) {
+func TestDropInFolder_R4_R5_R6(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "10-net.conflist")
 	write(t, file, `{"cniVersion":"1.0.0","name":"net","plugins":[{"type":"a"}]}`)
@@ -144,7 +144,7 @@ func TestDropInFolder(t *testing.T) {
 	assert.Equal(t, []string{"a", "b", "c"}, pluginTypes(list))
 	assert.Equal(t, `{ "type": "b" }`, string(list.Plugins[1].Bytes))
 
-	t.Run("only inlined", func(t *testing.T) {
+	t.Run("R6 only inlined", func(t *testing.T) {
 		write(t, file, `{"name":"net","loadOnlyInlinedPlugins":true,"plugins":[{"type":"a"}]}`)
 		list, err := NetworkConfFromFile(file)
 		require.NoError(t, err)

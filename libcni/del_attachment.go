@@ -19,9 +19,9 @@ import (
 // After that it runs beside it, with that ADD's arguments too; but what the ADD makes
 // then would stay, so the intent does, and the error has [ErrAddRunning]: call again.
 //
-// Errors: [*RequestError] for the key; ErrAddRunning; [*RecordError] for a damaged record, from
-// which nothing can be run: then [CNIConfig.DelNetworkList] with a configuration
-// of the caller's does it; those of DelNetworkList.
+// Errors: [*RequestError] for the key; ErrAddRunning; [*RecordError] for a damaged
+// record, from which nothing can be run: then [CNIConfig.DelNetworkList] with a
+// configuration of the caller's does it; those of DelNetworkList.
 func (c *CNIConfig) DelAttachment(ctx context.Context, attachment AttachmentKey) error {
 	k := attachment.key()
 	if err := k.validate(); err != nil {

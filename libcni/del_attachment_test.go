@@ -10,7 +10,7 @@ import (
 )
 
 // R22: from the record alone, with its configuration, arguments and result.
-func TestDelAttachment_R22_R31(t *testing.T) {
+func TestDelAttachment_R22_R31_R32(t *testing.T) {
 	f := newFixture(t, Options{})
 	f.rt.Args = [][2]string{{"a", "b"}}
 	f.rt.CapabilityArgs = map[string]any{"mac": "c2:b0:57:49:47:f1"}

@@ -151,8 +151,9 @@ type Options struct {
 	// safe against a crash of the process but not of the machine.
 	NoSync bool
 	// Rollback makes a failed ADD run DEL on the whole list, in reverse and on
-	// after a plugin that fails, before it returns. The DEL has RollbackTimeout (zero: 30 seconds), whatever is
-	// left of the caller's context. Its errors are joined to the ADD's.
+	// after a plugin that fails, before it returns. The DEL has RollbackTimeout
+	// (zero: 30 seconds), whatever is left of the caller's context. Its errors are
+	// joined to the ADD's.
 	Rollback        bool
 	RollbackTimeout time.Duration
 	// ContinueOnDelError makes DEL run the remaining plugins after one failed.

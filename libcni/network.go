@@ -23,7 +23,7 @@ type network struct {
 // networkOfList checks that the list is one that can be used at all.
 func networkOfList(list *NetworkConfigList) (*network, error) {
 	if list == nil {
-		return nil, &RequestError{Field: "network", Err: errors.New("no network configuration list (nil)")}
+		return nil, errNoList()
 	}
 	return (&network{name: list.Name, version: list.CNIVersion, plugins: list.Plugins, list: list}).checked()
 }
@@ -40,7 +40,7 @@ func networkOfPlugin(p *PluginConfig) (*network, error) {
 // soleNetwork is a plugin as a network that may lack a name.
 func soleNetwork(p *PluginConfig) (*network, error) {
 	if p == nil || p.Network == nil {
-		return nil, &RequestError{Field: "network", Err: errors.New("no plugin configuration (nil)")}
+		return nil, errNoPlugin()
 	}
 	return &network{name: p.Network.Name, version: p.Network.CNIVersion, plugins: []*PluginConfig{p}}, nil
 }

@@ -22,7 +22,6 @@ type requests struct {
 	extra         []rawjson.Field // members of one verb only
 	strip         bool            // leave "capabilities" out
 	filePrev      bool            // pass on the configuration's own prevResult if there is no other
-
 }
 
 // newRequests prepares the requests of a network: what all plugins get is

@@ -81,6 +81,14 @@ func (e *RequestError) LogValue() slog.Value {
 		slog.String("at", e.place()), slog.String("toDo", e.toDo()))
 }
 
+func errNoList() error {
+	return &RequestError{Field: "network", Err: errors.New("no network configuration list (nil)")}
+}
+
+func errNoPlugin() error {
+	return &RequestError{Field: "network", Err: errors.New("no plugin configuration (nil)")}
+}
+
 // in adds the verb and the attachment to a RequestError that was made where they
 // were not known.
 func (n *network) in(command string, rt *RuntimeConf, err error) error {

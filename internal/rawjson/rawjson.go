@@ -250,8 +250,8 @@ func ParseArray(src []byte) ([]Element, error) {
 }
 
 // EachMember calls f with each member of src, which is known to be JSON, until f
-// returns false. Of an object that is cut off f gets the members that are whole. It allocates nothing. The error is a [*TypeError] for another
-// value than an object.
+// returns false. Of an object that is cut off f gets the members that are whole. It
+// allocates nothing. The error is a [*TypeError] for another value than an object.
 func EachMember(src []byte, f func(Member) bool) error {
 	i := skipSpace(src, 0)
 	if i == len(src) || src[i] != '{' {
