@@ -3,9 +3,11 @@ package libcni
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -281,6 +283,62 @@ func TestCutOffWhileIntentBecomesRecord(t *testing.T) {
 			require.NoError(t, clean(), "cut off after %d bytes", n)
 			require.Empty(t, w.exec.state(t, ""), "cut off after %d bytes", n)
 			require.Empty(t, w.cni.store(nil).files(t))
+		}
+	}
+}
+
+// The result of an ADD that was cut off before its intent became the record is the
+// prevResult of its DEL, if it is whole.
+func TestDelOfAnAddThatWasNotRecorded(t *testing.T) {
+	if !atomicfile.Moves {
+		t.Skip("intent and record are two files here")
+	}
+	verbs := maps.Clone(dels)
+	verbs["GC"] = func(f *fixture, ctx context.Context, list *NetworkConfigList) error {
+		return f.GCNetworkList(ctx, list, &GCArgs{})
+	}
+	const result = `{"cniVersion":"1.0.0","dns":{"domain":"last"}}`
+	for name, del := range verbs {
+		for part, cut := range map[string]int64{"whole": 0, "without its last brace": 2} {
+			t.Run(name+", "+part, func(t *testing.T) {
+				f := newFixture(t, Options{})
+				list := mustList(t, oneConfig)
+				f.fault = func(op, path string) error {
+					if op == "rename" && filepath.Base(filepath.Dir(path)) == "results" {
+						return errInjected
+					}
+					return nil
+				}
+				replies := []string{result}
+				if name == "DelNetworkList" { // with what it is given, and the last result
+					replies = []string{`{"cniVersion":"1.0.0"}`, result}
+				}
+				for i, reply := range replies {
+					f.fake.replies["one ADD"] = reply
+					f.rt.Args = [][2]string{{"TRY", strconv.Itoa(i)}}
+					_, err := f.AddNetworkList(t.Context(), list, f.rt)
+					require.ErrorIs(t, err, errInjected)
+				}
+				f.fault = nil
+				pending, err := f.Pending(AttachmentKey{})
+				require.NoError(t, err)
+				require.Len(t, pending, len(replies))
+				for _, p := range pending {
+					info, err := os.Stat(p.Path)
+					require.NoError(t, err)
+					require.NoError(t, os.Truncate(p.Path, info.Size()-cut))
+				}
+				f.fake.take()
+				require.NoError(t, del(f, t.Context(), list))
+				runs := f.fake.take()
+				require.Len(t, runs, 1)
+				want := result
+				if cut > 0 {
+					want = ""
+				}
+				assert.Equal(t, want, runs[0].prev())
+				assert.Empty(t, f.store(nil).files(t))
+			})
 		}
 	}
 }

@@ -48,6 +48,9 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 	var prev []byte
 	if ok, _ := version.Supports(n.version, version.DelPrevResult); ok {
 		record, err := s.read(k)
+		if err == nil && record == nil {
+			record = intents.finished(k)
+		}
 		if err == nil && record != nil {
 			prev, err = record.prevResult(n.version)
 		}

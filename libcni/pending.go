@@ -21,7 +21,8 @@ import (
 //	                  was running, which has inherited the lock, has ended too
 //
 // What is in pending/ is an intent, with a result, a part of one or none: nobody was
-// told that its ADD succeeded. In results/ nobody looks at locks.
+// told that its ADD succeeded, but DEL gets the result. In results/ nobody looks at
+// locks.
 type intent struct {
 	store *store
 	key   key

@@ -97,12 +97,12 @@ func decodeRecord(data []byte) (*record, error) {
 }
 
 // decodeIntent reads an intent, which may be about to become a record, or may have
-// been: what follows upon its own members, a result or a part of one, is passed over.
+// been: a result may follow upon its own members. A part of one is none.
 func decodeIntent(data []byte) (*record, error) {
 	o, whole := make(rawjson.Object, 0, 12), false
 	_ = rawjson.EachMember(data, func(m rawjson.Member) bool {
-		o, whole = append(o, m), m.Is(ours)
-		return !whole
+		o, whole = append(o, m), whole || m.Is(ours)
+		return true
 	})
 	if whole {
 		return recordOf(o)

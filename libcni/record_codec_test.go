@@ -57,15 +57,15 @@ func TestRecordIsUpstreams(t *testing.T) {
 	want := *r
 	want.result = result
 	assert.Equal(t, &want, got, "numbers and unknown members keep their bytes")
-
 }
 
-// An intent reads the same at every step of becoming a record, and is none where it is
-// cut off itself.
+// An intent reads the same at every step of becoming a record, but for the result as
+// soon as that is whole, and is none where it is cut off itself.
 func TestIntentThatBecomesARecord(t *testing.T) {
 	want := sampleRecord()
 	intent := want.encodeIntent()
-	record := completeRecord(bytes.Clone(intent), []byte(`{"cniVersion":"1.0.0","cnikit":{"created":"x"},"ips":[]}`))
+	result := []byte(`{"cniVersion":"1.0.0","cnikit":{"created":"x"},"ips":[]}`)
+	record := completeRecord(bytes.Clone(intent), result)
 	for n := range len(record) + 1 {
 		got, err := decodeIntent(record[:n])
 		if n < len(intent)-1 {
@@ -73,8 +73,12 @@ func TestIntentThatBecomesARecord(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err, "%s", record[:n])
+		if n == len(record)-len("}") {
+			want.result = result
+		}
 		require.Equal(t, want, got, "%s", record[:n])
 	}
+	want.result = nil
 	got, err := decodeIntent(intent)
 	require.NoError(t, err)
 	assert.Equal(t, want, got)

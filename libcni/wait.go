@@ -99,6 +99,17 @@ func (c *CNIConfig) lockedIntents(ctx context.Context, s *store, k key) intents 
 	return all
 }
 
+// finished returns the last of those that are locked whose plugins have come to their
+// end, with their result, although it did not become the record; nil if there is none.
+func (i *intents) finished(k key) (last *record) {
+	for _, l := range leftovers(i.files, k) {
+		if l.result != nil && (last == nil || l.created.After(last.created)) {
+			last = &l.record
+		}
+	}
+	return last
+}
+
 // remove removes those that are locked. The error is also about what could not be.
 func (i *intents) remove() error {
 	err := join(i.err, removeAll(i.files))
