@@ -12,7 +12,8 @@ type CNIArgs interface {
 }
 
 // Args are the parameters of the CNI protocol that travel in environment
-// variables (specification, section 2, "Parameters").
+// variables (specification, section 2, "Parameters"). Nothing is checked here:
+// libcni does so beforehand, with the Validate functions of package types.
 type Args struct {
 	Command     string      // CNI_COMMAND, the verb
 	ContainerID string      // CNI_CONTAINERID

@@ -14,7 +14,8 @@ import (
 // [ExecPluginWithResult] does. A nil exec runs a process, which stays in the caller's
 // process group, so that a runtime that gives up on the caller reaches both.
 //
-// Errors: of [FindInPath], [ErrPluginNotFound] among them, or a [*PluginError].
+// Errors: what exec's FindInPath returns, as it is, in which errors.Is finds
+// [ErrPluginNotFound]; a [*PluginError] from the run.
 func DelegateAdd(ctx context.Context, delegatePlugin string, netconf []byte, exec Exec) (types.Result, error) {
 	exec, path, err := delegate(delegatePlugin, exec)
 	if err != nil {

@@ -25,6 +25,9 @@ import (
 //
 // errors.As finds the plugin's own *types.Error, errors.As and errors.Is also what
 // ended the process: *exec.ExitError, context.DeadlineExceeded, an fs.PathError.
+//
+// An [Exec] may return one, with what it knows of the process: [Call.Run] copies it
+// and fills in whom the call was for.
 type PluginError struct {
 	Plugin      string // name of the plugin
 	Path        string // file that was run
@@ -37,10 +40,10 @@ type PluginError struct {
 	Msg     string // what the plugin said, or what is said in its place
 	Details string
 
-	ExitCode int       // exit status; -1 when the process did not exit by itself
-	Signal   os.Signal // signal that ended the process, or nil
-	Stderr   string    // the last part of the plugin's standard error
-	Elapsed  time.Duration
+	ExitCode int           // exit status; -1 when the process did not exit by itself
+	Signal   os.Signal     // signal that ended the process, or nil
+	Stderr   string        // the last part of the plugin's standard error
+	Elapsed  time.Duration // of the whole run, waiting in [Limit] included
 
 	// Err is the *types.Error behind the text, or the error of an Exec that runs
 	// no processes as it came.

@@ -10,17 +10,20 @@ import (
 )
 
 // Exec finds and runs plugins. [DefaultExec] does it with files and processes;
-// tests and runtimes may bring their own. An Exec is used by several goroutines at
-// once.
+// tests and runtimes may bring their own, and hold it against invoketest.TestExec.
+// An Exec is used by several goroutines at once.
 type Exec interface {
 	// ExecPlugin runs the plugin at pluginPath with stdinData on its standard
 	// input and environ as its whole environment; a nil environ stands for the
 	// environment of this process. It returns what the plugin wrote to standard
 	// output, and an error when the plugin failed: for the plugin's own error one
-	// in which errors.As finds a *types.Error. It must not change its arguments.
+	// in which errors.As finds a *types.Error. When ctx ends it returns soon, with
+	// the context's error in its own; when ctx has ended it runs nothing. It must
+	// not change its arguments.
 	ExecPlugin(ctx context.Context, pluginPath string, stdinData []byte, environ []string) ([]byte, error)
 	// FindInPath returns the path of the named plugin in the first of the
-	// directories that has it.
+	// directories that has it; ExecPlugin is called with it. When none has it,
+	// errors.Is finds [ErrPluginNotFound] in the error.
 	FindInPath(plugin string, paths []string) (string, error)
 	// Decode reads a plugin's reply to VERSION.
 	Decode(jsonBytes []byte) (version.PluginInfo, error)

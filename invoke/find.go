@@ -72,8 +72,9 @@ func (e *NotFoundError) Unwrap() error { return e.Reason }
 // is always absolute: relative directories are taken from the working directory,
 // empty ones are not looked at.
 //
-// Names with a slash or a backslash are refused on every system. When nothing is
-// there the error is a [*NotFoundError].
+// When nothing is there the error is a [*NotFoundError]. An empty name, one with a
+// slash or a backslash, on every system, and an empty list of directories are
+// errors too, and no NotFoundError.
 func FindInPath(plugin string, paths []string) (string, error) {
 	if plugin == "" {
 		return "", errors.New("no plugin name provided")

@@ -81,7 +81,8 @@ type Request struct {
 	Conf      types.PluginConf
 }
 
-// PrevResult returns the result of the plugins before this one, nil without one.
+// PrevResult returns the result of the plugins before this one, in the version of
+// the configuration; nil without one. The error is that of [CheckResult].
 func (r *Request) PrevResult() (types.Result, error) {
 	prev, err := r.prevResult()
 	if prev == nil || err != nil {
@@ -147,6 +148,8 @@ func newRequest(stdinData []byte, environ []string) *Request {
 // environment and the configuration netconf. The result is nil for verbs other
 // than ADD. A plugin that has to undo what it delegated changes the Command in a
 // copy of the request.
+//
+// Errors: as of [DelegateAdd].
 func (r *Request) Delegate(ctx context.Context, plugin string, netconf []byte, exec Exec) (types.Result, error) {
 	exec = orDefault(exec)
 	path, err := exec.FindInPath(plugin, filepath.SplitList(r.Path))

@@ -40,10 +40,10 @@ type Observer struct {
 
 // Outcome is how one run of a plugin ended.
 type Outcome struct {
-	Stdout   []byte // what the plugin wrote, nil when it failed
-	Elapsed  time.Duration
-	ExitCode int   // exit status; -1 when no process exited by itself
-	Err      error // nil or a [*PluginError], as the caller gets it
+	Stdout   []byte        // what the plugin wrote, nil when it failed
+	Elapsed  time.Duration // of the whole run, waiting in [Limit] included
+	ExitCode int           // exit status; -1 when no process exited by itself
+	Err      error         // nil or a [*PluginError], as the caller gets it
 }
 
 type observerKey struct{}

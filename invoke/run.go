@@ -10,7 +10,7 @@ import (
 
 // Call is one run of one plugin. Plugin, Network, ContainerID and IfName are there
 // to be named in errors and to observers; the plugin itself learns them from
-// Environ and Stdin.
+// Environ and Stdin. A run does not change its Call, which may be run again.
 type Call struct {
 	Plugin      string // name, the type of the plugin configuration
 	Path        string // file to run, as an Exec's FindInPath gave it

@@ -13,7 +13,7 @@ const maxTraceValue = 8192
 
 // TraceContext is what a plugin is told about the trace that its run is part of,
 // in the variables TRACEPARENT, TRACESTATE and BAGGAGE of its environment. The
-// values are those of the W3C's headers of these names.
+// values are those of the W3C's headers of these names. The zero value is nothing.
 type TraceContext struct {
 	TraceParent string // 00-<32 hex digits of the trace>-<16 of the span>-<2 of flags>
 	TraceState  string // goes only with a TraceParent

@@ -35,6 +35,7 @@ func GetVersionInfo(ctx context.Context, pluginPath string, exec Exec) (version.
 
 // VersionInfo is [GetVersionInfo] with the call's environment, which should be one
 // of [VersionArgs], and observer. Command and Stdin are set in a copy of the call.
+// The error is a [*PluginError].
 func (c *Call) VersionInfo(ctx context.Context, exec Exec) (version.PluginInfo, error) {
 	exec = orDefault(exec)
 	call := *c

@@ -19,11 +19,13 @@ import (
 // record's directory tried. The plugins that those run themselves, of "ipam" for
 // one, are not looked for: an error of the plugin names one that is missing (%+v).
 //
-// Errors: [*RequestError] for an argument; [*invoke.PluginError] for a plugin,
-// with [invoke.ErrPluginNotFound] if there is no executable and the plugin's own
-// [*types.Error] if it reported one; [*RecordError] if the attachment was made
-// but could not be recorded, and then the result is returned as well. A failed
-// ADD leaves an intent behind, from which DEL and GC clean up.
+// Errors: [*RequestError] for an argument, with [ErrAlreadyAttached] where
+// [Options.RefuseSecondAdd] asks for it; [*invoke.PluginError] for a plugin, with
+// [invoke.ErrPluginNotFound] if there is no executable and the plugin's own
+// [*types.Error] if it reported one; [*RecordError] if the cache directory cannot be
+// used, before any plugin runs, or if the attachment was made but could not be
+// recorded, and then the result is returned as well. An ADD whose plugins failed
+// leaves an intent behind, from which DEL and GC clean up.
 func (c *CNIConfig) AddNetworkList(ctx context.Context, list *NetworkConfigList, rt *RuntimeConf) (types.Result, error) {
 	n, err := networkOfList(list)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 // of its object. Members that were there keep their bytes, but for white space
 // and the order of keys, unless they are set anew.
 //
-// A value that is nil or has no JSON form is an error, and so is an empty key.
+// A value that is nil or has no JSON form is an error, and so is an empty key. What
+// is no configuration any more is a [*ConfError].
 func InjectConf(original *PluginConfig, newValues map[string]interface{}) (*PluginConfig, error) {
 	if original == nil {
 		return nil, errors.New("no plugin configuration to inject values into")

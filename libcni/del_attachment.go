@@ -36,9 +36,12 @@ func (c *CNIConfig) DelAttachment(ctx context.Context, attachment AttachmentKey)
 }
 
 // DelContainer is [CNIConfig.DelAttachment] for all attachments of a container
-// that have a record or an intent, the last one made first. It goes on after an
-// error and returns all of them, joined; damaged records that may be of this
-// container, by their names, are among them.
+// that have a record or an intent, the last one made first. A container of which
+// nothing is known is no error.
+//
+// It goes on after an error and returns all of them, joined: those of
+// DelAttachment, and a [*RecordError] for each damaged record that may be of this
+// container, by its name. For the ID the error is a [*RequestError].
 func (c *CNIConfig) DelContainer(ctx context.Context, containerID string) error {
 	if err := (key{"any", containerID, "any"}).validate(); err != nil {
 		return &RequestError{Command: "DEL", ContainerID: containerID, Field: "containerID", Err: err}

@@ -49,7 +49,8 @@
 //	results/NETWORK-ID-IFNAME      a record; upstream's name and format, both ways
 //	results/NETWORK-ID-IFNAME#...  a record whose first name is another attachment's
 //	pending/NETWORK+ID+IFNAME+...  an intent: an ADD under way, failed or cut off
-//	*/.tmp-...                     unfinished; once a minute old and nobody's, GC, DelContainer and listings remove it
+//	*/.tmp-...                     unfinished; GC, DelContainer and listings remove it
+//	                               when it is a minute old and nobody's
 //
 // Nothing is cleaned up by itself. A runtime that starts again asks
 // [CNIConfig.Pending] what was cut off and calls [CNIConfig.DelContainer] or
@@ -78,16 +79,16 @@
 //
 // Decide with errors.Is and errors.As, never by text: [invoke.PluginError] for
 // what a plugin did, [RequestError] for what the caller asked, [ConfError] for a
-// configuration, [RecordError] for a record. Printed with %+v what a method
-// returned gives all that is known, on several lines; so does log/slog. An error
-// of yours around it prints its text only: take the inner one with errors.As.
+// configuration, [RecordError] for a record. What a method returned, printed with
+// %+v or given to log/slog, tells all that is known. An error of yours around it
+// prints its text only: take the inner one with errors.As.
 //
 // # Order
 //
 // The methods of [CNIConfig] may be called from many goroutines; they serialise
 // nothing. One operation at a time for one container, and none beside GC, is the
-// runtime's duty (SPEC.md, section 3, "Lifecycle & Ordering"). Package podnet,
-// below this one, takes it on for a whole container.
+// runtime's duty (SPEC.md, section 3, "Lifecycle & Ordering"). Package
+// [github.com/cnikit/cnikit/libcni/podnet] takes it on.
 //
 // SPEC.md and CONVENTIONS.md are those of github.com/containernetworking/cni.
 package libcni

@@ -20,12 +20,12 @@ import (
 // behind of one that is on record is forgotten; of one that is not, it is all that
 // is known of the attachment, and stays for its DEL. An attachment whose ADD is
 // under way, or has ended since GC began, is left alone. A damaged record is
-// reported, and nothing is run for it. Nil args are an error: no valid attachment at
-// all is &GCArgs{}.
+// reported, and nothing is run for it.
 //
-// Nothing keeps it from going on, and all errors are returned, joined:
-// [*RecordError]s, and those of [CNIConfig.DelNetworkList]. It has to write
-// nothing: what cannot be removed is told to [Options.Warn].
+// Nothing but the end of ctx keeps it from going on, and all errors are returned,
+// joined: [*RecordError]s, and those of [CNIConfig.DelNetworkList]; a
+// [*RequestError] for nil args, since no valid attachment at all is &GCArgs{}. It has
+// to write nothing: what cannot be removed is told to [Options.Warn].
 func (c *CNIConfig) GCNetworkList(ctx context.Context, list *NetworkConfigList, args *GCArgs) error {
 	n, err := networkOfList(list)
 	if err != nil {

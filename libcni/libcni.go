@@ -34,7 +34,8 @@ type RuntimeConf struct {
 	// "Dynamic Plugin specific fields").
 	CapabilityArgs map[string]interface{}
 
-	// CacheDir is used when the CNIConfig has no directory of its own.
+	// CacheDir is used when the CNIConfig has no directory of its own. Methods that
+	// are given no RuntimeConf, GC for one, do not look there.
 	//
 	// Deprecated: give the directory to [NewCNIConfigWithCacheDir] or [New].
 	CacheDir string
@@ -151,10 +152,12 @@ type Options struct {
 	// safe against a crash of the process but not of the machine.
 	NoSync bool
 	// Rollback makes a failed ADD run DEL on the whole list, in reverse and on
-	// after a plugin that fails, before it returns. The DEL has RollbackTimeout
-	// (zero: 30 seconds), whatever is left of the caller's context. Its errors are
-	// joined to the ADD's.
-	Rollback        bool
+	// after a plugin that fails, before it returns. Its errors are joined to the
+	// ADD's. An attachment that has a record already is in use and is not touched:
+	// then [ErrAlreadyAttached] is joined.
+	Rollback bool
+	// RollbackTimeout is the time that this DEL has, whatever is left of the
+	// caller's context. 0, or less, is 30 seconds.
 	RollbackTimeout time.Duration
 	// ContinueOnDelError makes DEL run the remaining plugins after one failed.
 	// All errors are returned, joined; the record stays.

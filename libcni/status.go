@@ -13,8 +13,9 @@ import (
 // returns the first one's no (SPEC.md, section 2, "STATUS"). Below version 1.1.0
 // there is nothing to ask, and it succeeds.
 //
-// Errors: as of [CNIConfig.AddNetworkList]. A plugin's own [*types.Error] has
-// code [types.ErrPluginNotAvailable] or [types.ErrLimitedConnectivity].
+// Errors: as of [CNIConfig.AddNetworkList], never a RecordError. By the
+// specification the plugin's own [*types.Error] has code
+// [types.ErrPluginNotAvailable] or [types.ErrLimitedConnectivity]; others occur.
 func (c *CNIConfig) GetStatusNetworkList(ctx context.Context, list *NetworkConfigList) error {
 	n, err := networkOfList(list)
 	if err != nil {

@@ -17,8 +17,10 @@ import (
 // plugin has no executable or does not support the list's version (SPEC.md,
 // section 2, "VERSION").
 //
-// The error holds one error for each plugin that is not right, in the list's
-// order, to be had by errors.As or Unwrap() []error.
+// Errors: [*RequestError] for the list; else one error for each plugin that is not
+// right, in the list's order, to be had by errors.As or Unwrap() []error. Each is a
+// [*invoke.PluginError], with [invoke.ErrPluginNotFound] if there is no executable,
+// a [*version.ErrorIncompatible] if it does not support the version.
 func (c *CNIConfig) ValidateNetworkList(ctx context.Context, list *NetworkConfigList) ([]string, error) {
 	n, err := networkOfList(list)
 	if err != nil {
@@ -50,9 +52,10 @@ func (c *CNIConfig) ValidateNetwork(ctx context.Context, net *PluginConfig) ([]s
 }
 
 // GetVersionInfo asks the plugin of that type which versions of the
-// specification it supports.
+// specification it supports (SPEC.md, section 2, "VERSION").
 //
-// Errors: as of [CNIConfig.AddNetworkList].
+// The error is a [*invoke.PluginError], with [invoke.ErrPluginNotFound] if there is
+// no executable.
 func (c *CNIConfig) GetVersionInfo(ctx context.Context, pluginType string) (version.PluginInfo, error) {
 	return c.versionInfo(ctx, "", pluginType)
 }

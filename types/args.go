@@ -31,7 +31,7 @@ func (e *ArgsError) Error() string {
 func (e *ArgsError) Unwrap() error { return e.Err }
 
 // ParseArgs returns the pairs of a text like "FOO=BAR;ABC=123", as they are:
-// the text that it returns for them is s again. A value may contain '='. The empty
+// the text that String returns for them is s again. A value may contain '='. The empty
 // text has no pairs. It returns an *[ArgsError] if a pair has no '=', an empty key or
 // a NUL byte; that includes the empty pair after a final ';'.
 func ParseArgs(s string) (Args, error) {

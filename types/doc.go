@@ -23,4 +23,7 @@
 //     routes, with every index checked.
 //   - [ValidateContainerID], [ValidateNetworkName] and [ValidateInterfaceName]
 //     hold names against the specification, sections 1 and 2.
+//
+// All of it is data: nothing is run, and no file is touched; [PrintResult] alone
+// writes, to standard output. Many goroutines may read a value that none changes.
 package types

@@ -83,7 +83,7 @@ func NewError(code uint, msg, details string) *Error {
 }
 
 // ParseCIDR is net.ParseCIDR, but what it returns keeps the host bits of the
-// address.
+// address. The error is a *net.ParseError.
 func ParseCIDR(s string) (*net.IPNet, error) { return cnitypes.ParseCIDR(s) }
 
 // PrintResult converts result to a version and prints it to standard output. It
@@ -93,7 +93,8 @@ func PrintResult(result Result, version string) error {
 }
 
 // LoadArgs sets the fields of the struct that container points to from the text
-// of CNI_ARGS. It is for plugins.
+// of CNI_ARGS. It is for plugins. A key without a field is an error, unless
+// IgnoreUnknown is set; a field that cannot be set an [UnmarshalableArgsError].
 func LoadArgs(args string, container interface{}) error {
 	return cnitypes.LoadArgs(args, container)
 }

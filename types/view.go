@@ -27,8 +27,8 @@ type ResultView struct {
 // InterfaceView is one interface of a result.
 type InterfaceView struct {
 	Name       string `json:"name"`
-	MAC        string `json:"mac,omitempty"` // as the plugin wrote it
-	MTU        int    `json:"mtu,omitempty"`
+	MAC        string `json:"mac,omitempty"`     // as the plugin wrote it
+	MTU        int    `json:"mtu,omitempty"`     // bytes; 0: not said
 	Sandbox    string `json:"sandbox,omitempty"` // the network namespace; empty on the host's side
 	SocketPath string `json:"socketPath,omitempty"`
 	PciID      string `json:"pciID,omitempty"`
@@ -48,7 +48,7 @@ type AddressView struct {
 }
 
 // RouteView is one route of a result. A number that the result leaves out is 0,
-// or nil where 0 means something.
+// or nil where 0 means something. MTU and AdvMSS are bytes.
 type RouteView struct {
 	Dst      netip.Prefix `json:"dst"`
 	GW       netip.Addr   `json:"gw,omitzero"` // the zero Addr: none
