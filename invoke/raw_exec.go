@@ -29,13 +29,14 @@ const (
 // while it is used.
 //
 // A plugin is started with three pipes, on Unix as the leader of a process group of
-// its own. Of descriptors that Go opened it gets no others, but in an ADD of package
-// libcni, on Unix: there descriptor 10, or one after those of Prepare, is the ADD's
-// intent, for reading. It says, by its lock, that somebody is at work as long as the
-// plugin or what it started has it, and a plugin need not know of it. Those from 3
-// to 9 are closed then: shells have no names for others. Whatever happens to it and to what it
-// started, ExecPlugin returns soon after the plugin's own process has ended or its
-// context has: see there.
+// its own. Whatever happens to it and to what it started, ExecPlugin returns soon
+// after the plugin's own process has ended or its context has: see there.
+//
+// Of descriptors that Go opened a plugin gets no others, with one exception: in an ADD
+// of package libcni, on Unix, descriptor 10, or one after those of Prepare, is the ADD's
+// intent, for reading. As long as the plugin, or what it started, has it open, its lock
+// says that somebody is at work; a plugin need not know of it. Descriptors 3 to 9, which
+// are those that shell scripts use, are closed then.
 type RawExec struct {
 	// Stderr gets what plugins write to standard error, in whole lines, while they
 	// run and whether they succeed or fail. It should not block: the call waits, and

@@ -23,9 +23,10 @@ import (
 // reported, and nothing is run for it.
 //
 // Nothing but the end of ctx keeps it from going on, and all errors are returned,
-// joined: [*RecordError]s, and those of [CNIConfig.DelNetworkList]; a
-// [*RequestError] for nil args, since no valid attachment at all is &GCArgs{}. It has
-// to write nothing: what cannot be removed is told to [Options.Warn].
+// joined: a [*RecordError] for each record that cannot be read, those of
+// [CNIConfig.DelNetworkList], and a [*RequestError] for nil args, since no valid
+// attachment at all is &GCArgs{}. It has to write nothing: what cannot be removed is
+// told to [Options].Warn.
 func (c *CNIConfig) GCNetworkList(ctx context.Context, list *NetworkConfigList, args *GCArgs) error {
 	n, err := networkOfList(list)
 	if err != nil {

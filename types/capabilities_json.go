@@ -36,9 +36,10 @@ func (c *Capabilities) fields() []capability {
 
 // ParseCapabilities is the inverse of [Capabilities.CapabilityArgs]. Values may
 // be anything that encoding/json writes as the conventions want them; null is
-// none. Names that it does not know go to Extra as they are, members that
-// it does not know are left out. It returns a *[CapabilityError] for a value of another
-// shape. It does not validate: that [Capabilities.Validate] does.
+// none. Names that it does not know go to Extra as they are, members that it does
+// not know are left out. For a value of another shape the error is a
+// *[CapabilityError] with the capability's name. It does not validate: that
+// [Capabilities.Validate] does.
 func ParseCapabilities(args map[string]any) (*Capabilities, error) {
 	c := &Capabilities{Extra: maps.Clone(args)}
 	for _, f := range c.fields() {

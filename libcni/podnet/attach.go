@@ -32,15 +32,23 @@ import (
 // A damaged record, which may be of an attachment in use, is logged, and keeps its
 // network and the name of its interface as well, no more.
 //
-// Errors: an [*Error], in which errors.Is finds [libcni.ErrAlreadyAttached] for a
-// network that the container is attached to and for which no interface name is
-// given; [ErrInterfaceInUse]; fs.ErrNotExist, on Linux, for the network namespace;
-// [ErrUnfinished], joined to why DEL fails; a [*CacheDirError]; a
-// [*libcni.RecordError], for a network whose record is damaged;
-// [invoke.ErrPluginNotFound], for all plugins that are not installed, those that give
-// the addresses included, and before any plugin runs; and, of the networks,
-// the errors of [libcni.CNIConfig.AddNetworkList] and [libcni.ConfSet.Get]. What could not be undone is joined to it, stays on record,
-// and is tried again by the next operation on the container and by Recover.
+// The error is an [*Error], in which errors.Is and errors.As find
+//
+//   - [libcni.ErrAlreadyAttached]: the container is attached to a network for which no
+//     interface name is given, or by the interface of that name;
+//   - [ErrInterfaceInUse]: another network has the interface name;
+//   - [ErrUnfinished], joined to why DEL fails: see above;
+//   - [*libcni.RecordError]: the network's record is damaged;
+//   - fs.ErrNotExist, on Linux: there is no such network namespace;
+//   - [invoke.ErrPluginNotFound], for all plugins that are not installed, those that
+//     give the addresses included, and before any plugin runs;
+//   - [*types.CapabilityError], [*types.ArgsError], [*types.Error]: an argument is wrong;
+//   - [*CacheDirError], [ErrClosed];
+//   - of the networks, the errors of [libcni.CNIConfig.AddNetworkList] and
+//     [libcni.ConfSet.Get].
+//
+// What could not be undone is joined to it, stays on record, and is tried again by the
+// next operation on the container and by Recover.
 func (m *Manager) Attach(ctx context.Context, pod Pod) ([]*Attachment, error) {
 	attachments, err := m.attach(ctx, &pod)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // names all. Attachments to a network whose version has no CHECK, or that disables
 // it, pass.
 //
-// It goes on after an error and returns all of them, joined, as [*Error]s with those
-// of [libcni.CNIConfig.CheckNetworkList]; errors.Is finds [libcni.ErrNoRecord] if
+// It goes on after an error and returns all of them, joined, each an [*Error] with
+// one of [libcni.CNIConfig.CheckNetworkList]; errors.Is finds [libcni.ErrNoRecord] if
 // there is no attachment to check, and [ErrUnfinished] for one that an earlier
 // operation should have detached.
 func (m *Manager) Check(ctx context.Context, containerID string, networks ...string) error {

@@ -19,9 +19,9 @@ import (
 // and arguments of ADD, the last attachment first. What failed Attaches have left
 // is cleaned up as well. To detach what is not attached succeeds.
 //
-// It goes on after an error and returns all of them, joined, as [*Error]s with those
-// of [libcni.CNIConfig.DelAttachment]. With names, what else an earlier operation has
-// left and cannot be cleaned up now is logged and no error. What could not be
+// It goes on after an error and returns all of them, joined, each an [*Error] with
+// one of [libcni.CNIConfig.DelAttachment]. With names, what else an earlier operation
+// has left and cannot be cleaned up now is logged and no error. What could not be
 // detached stays on record: call Detach again, or give it up with [Manager.Forget].
 // That is so too while a plugin of an Attach whose process was killed is at work: it
 // is waited for, ten seconds at most, then DEL runs beside it, and the error has

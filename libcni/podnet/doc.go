@@ -58,10 +58,10 @@
 // A plugin that the dead process had started to attach runs on, and on Unix keeps
 // its attachment until it ends (package libcni, "Plugins that outlive their
 // runtime"). Recover, Attach and Detach wait for it, for ten seconds at most, and log
-// before they do; Open does not wait. After that Recover leaves it alone, Attach cannot have its network and its
-// interface name, and Detach runs DEL beside it and fails; the error is
-// [libcni.ErrAddRunning]. GC leaves it alone. Whatever comes after its end cleans up
-// after it. A plugin that survives a Detach or a GC is not waited for.
+// before they do; Open does not wait. After that Recover leaves it alone, Attach cannot
+// have its network and its interface name, and Detach runs DEL beside it and fails;
+// the error is [libcni.ErrAddRunning]. GC leaves it alone. Whatever comes after its end
+// cleans up after it. A plugin that survives a Detach or a GC is not waited for.
 //
 // # Already gone
 //

@@ -63,6 +63,7 @@ type CacheDirError struct {
 	Err error
 }
 
+// Error returns the directory, the option that names it, and the cause.
 func (e *CacheDirError) Error() string {
 	return "cache directory " + e.Dir + " cannot be used (Options.CacheDir): " + e.Err.Error()
 }

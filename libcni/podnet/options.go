@@ -50,9 +50,9 @@ type Options struct {
 	NoSync bool
 
 	// Logger gets what goes wrong without failing a call: bad configurations and
-	// plugins that are not installed, each at Open or when it comes up, leftovers, waiting for
-	// plugins that outlive their runtime, capability arguments that no plugin takes; at level Info the
-	// leftovers that Open has cleaned up. Nil: nobody.
+	// plugins that are not installed, each at Open or when it comes up; leftovers;
+	// waiting for plugins that outlive their runtime; capability arguments that no
+	// plugin takes; at level Info the leftovers that Open has cleaned up. Nil: nobody.
 	Logger *slog.Logger
 	// OnChange is called with each new configuration, one at a time. It must
 	// return soon: the directory is not followed meanwhile. It must not call

@@ -33,9 +33,11 @@ func (l Leftover) String() string {
 // completed. It returns the attachments concerned. What a process that lives is
 // working on is left alone, and so is everything that an operation has completed.
 // A plugin that a dead process has left is waited for, ten seconds at most, which is
-// logged before; after that its attachment is left alone, with an error that has [libcni.ErrAddRunning].
-// [Open] does this too, without waiting; call it again when what was in the way is gone. What will
-// never be detached is given up with [Manager.Forget].
+// logged before; after that its attachment is left alone, with an error that has
+// [libcni.ErrAddRunning].
+//
+// [Open] does this too, without waiting. Call Recover again when what was in the way is
+// gone. What will never be detached is given up with [Manager.Forget].
 //
 // The error joins those of the Leftovers and what else could not be looked at.
 func (m *Manager) Recover(ctx context.Context) ([]Leftover, error) {
