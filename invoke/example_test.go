@@ -174,3 +174,89 @@ func ExampleLimit() {
 	// Output:
 	// true
 }
+
+// The error says where was looked; what to do about it is in %+v.
+func ExampleFindInPath() {
+	_, err := invoke.FindInPath("brigde", []string{"/nonexistent/bin"})
+	var missing *invoke.NotFoundError
+	fmt.Println(errors.Is(err, invoke.ErrPluginNotFound), errors.As(err, &missing), missing.Plugin)
+	_, err = invoke.FindInPath("../bridge", []string{"/nonexistent/bin"})
+	fmt.Println(err)
+	// Output:
+	// true true brigde
+	// invalid plugin name: ../bridge
+}
+
+// A plugin leaves its addresses to another one, which it finds in CNI_PATH and gives
+// its own environment. Here that one is a function; with a nil Exec it is a program.
+func ExampleDelegateAdd() {
+	for name, value := range map[string]string{
+		"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": "/run/netns/c1", "CNI_IFNAME": "eth0", "CNI_PATH": "/opt/cni/bin",
+	} {
+		os.Setenv(name, value)
+		defer os.Unsetenv(name)
+	}
+	exec := &invoke.InProcess{Plugins: map[string]*invoke.Plugin{"pool": {
+		Add: func(_ context.Context, r *invoke.Request) (types.Result, error) {
+			fmt.Println(r.Command, r.ContainerID, r.IfName, r.Conf.IPAM.Type)
+			return invoke.DecodeResult([]byte(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/24"}]}`))
+		},
+		Del: func(_ context.Context, r *invoke.Request) error {
+			fmt.Println(r.Command, r.ContainerID, r.IfName, r.Conf.IPAM.Type)
+			return nil
+		},
+	}}}
+	conf := []byte(`{"cniVersion":"1.0.0","name":"backend","type":"bridge","ipam":{"type":"pool"}}`)
+
+	result, err := invoke.DelegateAdd(context.Background(), "pool", conf, exec)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("version", result.Version())
+	fmt.Println(invoke.DelegateDel(context.Background(), "pool", conf, exec))
+	// Output:
+	// ADD c1 eth0 pool
+	// version 1.0.0
+	// DEL c1 eth0 pool
+	// <nil>
+}
+
+// An older plugin's result for a newer configuration, and back: what a version has no
+// place for is lost.
+func ExampleConvertResult() {
+	result := []byte(`{"cniVersion":"0.2.0","ip4":{"ip":"10.1.0.2/24","gateway":"10.1.0.1"}}`)
+	for _, version := range []string{"1.0.0", "0.2.0", "7.0.0"} {
+		converted, err := invoke.ConvertResult(result, version)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Printf("%s\n", converted)
+	}
+	// Output:
+	// {"cniVersion":"1.0.0","ips":[{"address":"10.1.0.2/24","gateway":"10.1.0.1"}]}
+	// {"cniVersion":"0.2.0","ip4":{"ip":"10.1.0.2/24","gateway":"10.1.0.1"}}
+	// unsupported CNI result version "7.0.0"
+}
+
+// The trace that a request belongs to, as whatever keeps it says, goes on in the plugins.
+func ExampleTraceContext() {
+	observer := &invoke.Observer{TraceContext: func(context.Context, *invoke.Call) invoke.TraceContext {
+		return invoke.TraceContext{TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", TraceState: "vendor=1"}
+	}}
+	fake := &fakeExec{}
+	ctx := invoke.WithObserver(context.Background(), observer) // or Call.Observer, or libcni.Options.Observer
+	call := &invoke.Call{Plugin: "bridge", Path: "/opt/cni/bin/bridge", Command: "DEL", Environ: []string{"CNI_COMMAND=DEL"}}
+	if _, err := call.Run(ctx, fake); err != nil {
+		log.Fatal(err)
+	}
+	for _, variable := range fake.environ {
+		fmt.Println(variable)
+	}
+	fmt.Println(invoke.TraceContext{TraceParent: "00-1-2-3"}.Validate())
+	// Output:
+	// CNI_COMMAND=DEL
+	// TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+	// TRACESTATE=vendor=1
+	// TRACEPARENT: "00-1-2-3" is not of the form version-trace-span-flags
+}

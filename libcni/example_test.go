@@ -61,6 +61,9 @@ func examplePlugin(name, result string) *invoke.Plugin {
 		if strings.HasPrefix(r.ContainerID, "bad") && r.Command == "ADD" && name == "portmap" {
 			return types.NewError(types.ErrTryAgainLater, "the table is locked", "")
 		}
+		if strings.HasPrefix(r.ContainerID, "stuck") && r.Command == "DEL" {
+			return types.NewError(101, "the table is broken", "")
+		}
 		return nil
 	}
 	return &invoke.Plugin{
@@ -268,6 +271,52 @@ func ExampleCNIConfig_Pending() {
 	// 0 <nil>
 }
 
+// One attachment, from its record alone. What can never be detached, because its plugin
+// is gone for good or fails every DEL, is given up.
+func ExampleCNIConfig_ForgetAttachment() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+	rt.ContainerID = "stuck-1"
+	if _, err := cni.AddNetworkList(ctx, list, rt); err != nil {
+		log.Fatal(err)
+	}
+
+	attachment := libcni.AttachmentKey{Network: "demo", ContainerID: "stuck-1", IfName: "eth0"}
+	fmt.Println(cni.DelAttachment(ctx, attachment))
+	fmt.Println(cni.ForgetAttachment(attachment))
+	left, err := cni.Attachments(libcni.AttachmentKey{})
+	fmt.Println(len(left), err)
+	// Output:
+	// ADD bridge stuck-1 eth0
+	// ADD portmap stuck-1 eth0 after 10.1.0.2/24
+	// DEL portmap stuck-1 eth0 after 10.1.0.2/24
+	// plugin type="portmap" failed (delete): the table is broken
+	// <nil>
+	// 0 <nil>
+}
+
+// The result of ADD, later: for a runtime that was asked for it again.
+func ExampleCNIConfig_GetNetworkListCachedResult() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	fmt.Println(cni.GetNetworkListCachedResult(list, rt))
+	if _, err := cni.AddNetworkList(context.Background(), list, rt); err != nil {
+		log.Fatal(err)
+	}
+
+	result, err := cni.GetNetworkListCachedResult(list, rt)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Version(), exampleAddress(result))
+	// Output:
+	// <nil> <nil>
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// 1.1.0 10.1.0.2/24
+}
+
 // What is attached, for a runtime that starts again or an operator who looks.
 func ExampleCNIConfig_Attachments() {
 	cni, list, rt, done := exampleRuntime()
@@ -368,6 +417,23 @@ func ExampleCNIConfig_ValidateNetworkList() {
 	// [plugin bridge does not support config version "2.0.0" plugin portmap does not support config version "2.0.0"]
 }
 
+// Which versions one plugin speaks.
+func ExampleCNIConfig_GetVersionInfo() {
+	cni, _, _, done := exampleRuntime()
+	defer done()
+
+	info, err := cni.GetVersionInfo(context.Background(), "bridge")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(info.SupportedVersions())
+	_, err = cni.GetVersionInfo(context.Background(), "no-such-plugin")
+	fmt.Println(errors.Is(err, invoke.ErrPluginNotFound))
+	// Output:
+	// [0.1.0 0.2.0 0.3.0 0.3.1 0.4.0 1.0.0 1.1.0]
+	// true
+}
+
 // The highest version that the configuration, all plugins and this library have in
 // common.
 func ExampleCNIConfig_NegotiateVersion() {
@@ -438,6 +504,69 @@ func ExampleLoadFS() {
 	// 10-demo.conflist demo 1.1.0 2
 	// 30-single.conf single 0.4.0 1
 	// 20-bad.conflist:4:24 (/plugins/0/type)
+}
+
+// Capability arguments that no plugin declares reach none.
+func ExampleNetworkConfigList_UndeliveredCapabilities() {
+	list, err := libcni.NetworkConfFromBytes([]byte(demo))
+	if err != nil {
+		log.Fatal(err)
+	}
+	bandwidth := types.Bandwidth{IngressRate: 1_000_000}.WithBursts()
+	args, err := (&types.Capabilities{
+		PortMappings: []types.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}},
+		Bandwidth:    &bandwidth,
+	}).CapabilityArgs()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(list.UndeliveredCapabilities(args))
+	// Output: [bandwidth]
+}
+
+// What the caller got wrong: nothing was run, no file was touched.
+func ExampleRequestError() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	rt.IfName = "a-name-too-long-for-linux"
+
+	_, err := cni.AddNetworkList(context.Background(), list, rt)
+	var wrong *libcni.RequestError
+	var said *types.Error
+	if errors.As(err, &wrong) && errors.As(err, &said) {
+		fmt.Println(wrong.Command, wrong.Field, said.Code == types.ErrInvalidEnvironmentVariables)
+	}
+	// Output: ADD ifName true
+}
+
+// A record that somebody has damaged: CHECK and listings say so, DEL works all the same.
+func ExampleRecordError() {
+	cni, list, rt, done := exampleRuntime()
+	defer done()
+	ctx := context.Background()
+	if _, err := cni.AddNetworkList(ctx, list, rt); err != nil {
+		log.Fatal(err)
+	}
+	attachments, err := cni.Attachments(libcni.AttachmentKey{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(attachments[0].Path, []byte(`{"kind":`), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	var damaged *libcni.RecordError
+	if err := cni.CheckNetworkList(ctx, list, rt); errors.As(err, &damaged) {
+		fmt.Println(filepath.Base(damaged.Path), damaged.Err)
+	}
+	fmt.Println(cni.DelNetworkList(ctx, list, rt))
+	// Output:
+	// ADD bridge web-1 eth0
+	// ADD portmap web-1 eth0 after 10.1.0.2/24
+	// demo-web-1-eth0 decoding version from network config: unexpected end of JSON input
+	// DEL portmap web-1 eth0
+	// DEL bridge web-1 eth0
+	// <nil>
 }
 
 // Errors are told apart by what they are, never by their text.

@@ -2,6 +2,7 @@ package types_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -214,6 +215,25 @@ func ExampleCapabilities() {
 	// Output:
 	// {"bandwidth":{"ingressRate":10000000,"ingressBurst":10000000,"egressRate":0,"egressBurst":0},"ips":["10.1.2.9/24"],"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}
 	// no plugin takes [bandwidth]
+}
+
+// Arguments that came as JSON, from an API or out of a record.
+func ExampleParseCapabilities() {
+	capabilities, err := types.ParseCapabilities(map[string]any{
+		"portMappings": []any{map[string]any{"hostPort": 8080, "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"}},
+		"vendor":       map[string]any{"lane": 3},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(capabilities.PortMappings[0].HostIP, capabilities.Extra["vendor"])
+	_, err = types.ParseCapabilities(map[string]any{"portMappings": []any{map[string]any{"hostPort": 80800}}})
+	var wrong *types.CapabilityError
+	fmt.Println(errors.As(err, &wrong), wrong.Field)
+	// Output:
+	// 127.0.0.1 map[lane:3]
+	// true portMappings
 }
 
 func ExampleCapabilities_Validate() {

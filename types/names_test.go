@@ -1,6 +1,7 @@
 package types_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -74,4 +75,22 @@ func TestGoodNamesAllocateNothing(t *testing.T) {
 		_ = types.ValidateNetworkName("pod-net")
 		_ = types.ValidateInterfaceName("eth0")
 	}))
+}
+
+// Names are looked at before they become environment variables and file names. The
+// errors have the specification's codes.
+func ExampleValidateContainerID() {
+	for _, err := range []error{
+		types.ValidateContainerID("4f1d8a0b7c"),
+		types.ValidateContainerID("../4f1d8a0b7c"),
+		types.ValidateNetworkName("my net"),
+		types.ValidateInterfaceName("vethweb0123456789"),
+	} {
+		fmt.Println(err)
+	}
+	// Output:
+	// <nil>
+	// invalid characters in containerID; ../4f1d8a0b7c
+	// invalid characters found in network name; my net
+	// interface name is too long; interface name should be less than 16 characters
 }

@@ -1,6 +1,7 @@
 package version_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -54,4 +55,20 @@ func ExampleSupports() {
 	// 0.3.1 false false
 	// 0.4.0 true false
 	// 1.1 true true
+}
+
+// Versions are compared as versions, however they are written.
+func ExampleCompare() {
+	for _, pair := range [][2]string{{"1.1", "1.1.0"}, {"", "0.2.0"}, {"0.10.0", "0.4.0"}} {
+		order, err := version.Compare(pair[0], pair[1])
+		fmt.Println(order, err, version.Known(pair[0]))
+	}
+	_, err := version.Compare("v1.0.0", "1.0.0")
+	var malformed *version.MalformedError
+	fmt.Println(errors.As(err, &malformed))
+	// Output:
+	// 0 <nil> true
+	// -1 <nil> true
+	// 1 <nil> false
+	// true
 }

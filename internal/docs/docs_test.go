@@ -54,15 +54,13 @@ func TestPackageProgram(t *testing.T) {
 	assert.Contains(t, read(t, "libcni/podnet/doc.go"), comment.String())
 }
 
-// TestDocumentedPathsExist looks for every file and directory of this project
-// that a document names, in a link or in `backticks`.
+// TestDocumentedPathsExist looks for every file and directory of this project that a
+// document names in `backticks`.
 func TestDocumentedPathsExist(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	quoted := regexp.MustCompile("`(\\.?[A-Za-z0-9_*-]+(?:/[A-Za-z0-9_.*-]+)*(?:/|\\.(?:go|md|mod|conf)))`")
 	for _, doc := range documents {
 		t.Run(doc, func(t *testing.T) {
-			text := read(t, doc)
-			found := append(link.FindAllStringSubmatch(text, -1), quoted.FindAllStringSubmatch(text, -1)...)
+			found := quoted.FindAllStringSubmatch(read(t, doc), -1)
 			for _, m := range found {
 				matches, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(m[1])))
 				require.NoError(t, err)
@@ -75,13 +73,72 @@ func TestDocumentedPathsExist(t *testing.T) {
 	}
 }
 
+// TestLinks follows the links of all documents to files of this project, and to
+// headings in them.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	count := 0
+	for _, doc := range markdown(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, doc), -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			count++
+			if target == "" {
+				target = filepath.Base(doc)
+			}
+			target = filepath.Join(filepath.Dir(doc), filepath.FromSlash(target))
+			if _, err := os.Stat(filepath.Join(root, target)); !assert.NoError(t, err, "%s links to %s", doc, m[1]) {
+				continue
+			}
+			if anchor != "" {
+				assert.Contains(t, anchors(read(t, target)), anchor, "%s links to %s", doc, m[1])
+			}
+		}
+	}
+	assert.Greater(t, count, 10)
+}
+
+func TestAnchors(t *testing.T) {
+	text := "# After a crash\n```\n# no heading\n```\n## `go vet`, and\tmore: C_1!\n"
+	assert.Equal(t, []string{"after-a-crash", "go-vet-and-more-c_1"}, anchors(text))
+}
+
+// anchors are the names that GitHub gives to the headings of a document.
+func anchors(text string) (names []string) {
+	for i, part := range strings.Split(text, "```") {
+		if i%2 == 1 { // in a block of code
+			continue
+		}
+		for _, m := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(part, -1) {
+			name := regexp.MustCompile(`[^\pL\pN_\s-]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(m[1])), "")
+			names = append(names, regexp.MustCompile(`\s`).ReplaceAllString(name, "-"))
+		}
+	}
+	return names
+}
+
+// markdown returns the documents of all modules of this project.
+func markdown(t *testing.T) (names []string) {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".md") && !strings.Contains(path, "testdata") {
+			path, err = filepath.Rel(root, path)
+			names = append(names, path)
+		}
+		return err
+	})
+	require.NoError(t, err)
+	return names
+}
+
 // TestNamedTestsExist looks for the tests that documents give as proof. Of the
 // differential cases, `diff:NAME`, it wants to see those only that DIFFERENCES.md
 // lists: those are held to what they show.
 func TestNamedTestsExist(t *testing.T) {
 	tests := testNames(t)
 	differ := read(t, "DIFFERENCES.md")
-	for _, doc := range documents {
+	for _, doc := range markdown(t) {
 		text := read(t, doc)
 		for _, name := range testName.FindAllString(text, -1) {
 			assert.True(t, tests[name], "%s names %s, which is not there", doc, name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/invoke/invoketest"
@@ -67,6 +68,44 @@ func ExampleNewExec() {
 	// ADD portmap backend
 	// DEL portmap backend
 	// DEL bridge backend
+}
+
+// Plugins with a state, for a test of what is left behind: links that cannot be made
+// twice, addresses that run out.
+func ExamplePlugins() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	state, cache := filepath.Join(dir, "state"), filepath.Join(dir, "cache")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		panic(err)
+	}
+	cni := libcni.New(nil, libcni.Options{Exec: &invoke.InProcess{Plugins: invoketest.Plugins()}, CacheDir: cache})
+	list, err := libcni.NetworkConfFromBytes(fmt.Appendf(nil, `{"cniVersion":"1.1.0","name":"backend","plugins":[
+		{"type":"link","stateDir":%[1]q}, {"type":"address","stateDir":%[1]q,"subnet":"10.1.0.0/30"}]}`, state))
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	for _, id := range []string{"c1", "c2", "c3", "c4"} {
+		_, err := cni.AddNetworkList(ctx, list, &libcni.RuntimeConf{ContainerID: id, NetNS: "/run/netns/" + id, IfName: "eth0"})
+		fmt.Println(id, err)
+	}
+	for _, id := range []string{"c1", "c2", "c3"} {
+		if err := cni.DelContainer(ctx, id); err != nil {
+			panic(err)
+		}
+	}
+	left, err := os.ReadDir(state)
+	fmt.Println("left behind:", left[0].Name(), err)
+	// Output:
+	// c1 <nil>
+	// c2 <nil>
+	// c3 <nil>
+	// c4 plugin type="address" failed (add): no address left in 10.1.0.0/30
+	// left behind: link-c4-eth0 <nil>
 }
 
 // printer is a test that prints its failures.
