@@ -1,4 +1,4 @@
-package gocni
+package field
 
 import (
 	"context"
@@ -23,6 +23,7 @@ import (
 const (
 	link    = `{"type":"link","stateDir":"STATE"}`
 	failing = `{"type":"noop","stateDir":"STATE","fail":["ADD"]}`
+	stuck   = `{"type":"noop","stateDir":"STATE","fail":["DEL"]}`
 )
 
 // TestMain lets this program be the plugins.
@@ -170,17 +171,50 @@ func TestFieldResultAstray(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// TestFieldGC: what is left of containers that nobody knows any more.
+// TestFieldDelFails: of two networks the one whose turn comes first cannot be detached.
+func TestFieldDelFails(t *testing.T) {
+	n := newNode(t)
+	n.network("a", stuck)
+	n.network("b", link)
+	theirs, err := n.gocni()
+	require.NoError(t, err)
+	_, err = theirs.SetupSerially(t.Context(), "c0", n.netns)
+	require.NoError(t, err)
+	require.Error(t, theirs.Remove(t.Context(), "c0", n.netns))
+	assert.Equal(t, []string{"link-c0-eth1"}, n.made(), "the second one stays attached")
+	require.NoError(t, os.Remove(filepath.Join(n.state, "link-c0-eth1")))
+
+	n.podnetGoesOn()
+}
+
+// podnetGoesOn has podnet detach a container from a network that cannot be detached
+// and, after that, from one that can.
+func (n *node) podnetGoesOn() {
+	m := n.podnet(n.t.TempDir())
+	_, err := m.Attach(n.t.Context(), n.pod("b", "a"))
+	require.NoError(n.t, err)
+	assert.Len(n.t, n.made(), 1)
+	require.Error(n.t, m.Detach(n.t.Context(), "c1"))
+	assert.Empty(n.t, n.made())
+}
+
+// TestFieldGC: what is left of containers that nobody knows any more, of a network
+// that is not configured any more.
 func TestFieldGC(t *testing.T) {
 	_, has := reflect.TypeFor[gocni.CNI]().MethodByName("GC")
 	assert.False(t, has)
 
 	n := newNode(t)
 	n.network("a", link)
-	cache := t.TempDir()
-	_, err := n.podnet(cache).Attach(t.Context(), n.pod("a"))
-	require.NoError(t, err)
-	_, err = n.podnet(cache).GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
-	require.NoError(t, err)
-	assert.Empty(t, n.made())
+	n.podnetCollects()
+}
+
+func (n *node) podnetCollects() {
+	cache := n.t.TempDir()
+	_, err := n.podnet(cache).Attach(n.t.Context(), n.pod("a"))
+	require.NoError(n.t, err)
+	require.NoError(n.t, os.Remove(filepath.Join(n.confs, "a.conflist")))
+	_, err = n.podnet(cache).GC(n.t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.NoError(n.t, err)
+	assert.Empty(n.t, n.made())
 }
