@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -156,4 +157,37 @@ func goTool(t *testing.T, dir string, args ...string) string {
 	out, err := cmd.Output()
 	require.NoError(t, err, "go %s: %s", strings.Join(args, " "), &stderr)
 	return string(out)
+}
+
+// TestRecipe does to the program before what README.md says, with a clone: it is the
+// program after, and compiles.
+func TestRecipe(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the recipe is for a shell")
+	}
+	_, recipe, found := strings.Cut(strings.Join(lines(t, "README.md"), ""), "    go get github.com/cnikit/cnikit\n")
+	require.True(t, found)
+	recipe, _, found = strings.Cut(recipe, "\n\n")
+	require.True(t, found)
+	clone, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "cmd"), 0o755))
+	before := strings.Join(lines(t, "before/main.go"), "")
+	for name, text := range map[string]string{
+		"cmd/main.go": before,
+		"go.sum":      strings.Join(lines(t, "go.sum"), ""),
+		"go.mod":      "module example.com/runtime\n\ngo 1.25.0\n\nrequire github.com/containernetworking/cni v1.3.1\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	cmd := exec.Command("sh", "-ec", "go mod edit -replace github.com/cnikit/cnikit="+clone+"\n"+recipe+"\ngo vet ./...\n")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", cmd, out)
+	assert.Equal(t, lines(t, "after/main.go"), lines(t, filepath.Join(dir, "cmd", "main.go")))
+	left, err := filepath.Glob(filepath.Join(dir, "cmd", "*"))
+	require.NoError(t, err)
+	assert.Len(t, left, 1)
 }
