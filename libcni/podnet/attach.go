@@ -13,8 +13,8 @@ import (
 )
 
 // Attach attaches a container to networks, one after the other in the order of
-// pod.Networks, and returns the attachments in this order. A container that runs
-// may be attached to more networks. Before the first one its loopback interface is
+// pod.Networks, and returns the attachments in this order (SPEC.md, section 3, "Adding
+// an attachment"). A container that runs may be attached to more networks. Before the first one its loopback interface is
 // brought up, see [Options.NoLoopback].
 //
 // If one network fails, all attachments of this call are undone, the last one first
@@ -162,7 +162,7 @@ func (m *Manager) standing(ctx context.Context, h *hold) (*standing, error) {
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, join(&Error{Op: "attach", ContainerID: h.id, Err: context.Cause(ctx)}, errorsOf(has.stuck))
+		return nil, join(&Error{Op: "attach", ContainerID: h.id, Err: ended(ctx)}, errorsOf(has.stuck))
 	}
 	return has, nil
 }

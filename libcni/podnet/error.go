@@ -1,6 +1,7 @@
 package podnet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -90,6 +91,15 @@ func about(op, id string, err error) error {
 		}
 	}
 	return join(errs...)
+}
+
+// ended returns why a context ended: its error, and its cause where that says more.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // join is errors.Join that loses nothing of what the errors have to say; one stays

@@ -25,7 +25,7 @@ type visitor struct {
 // otherwise leave must be called once.
 func (g *gate) enter(ctx context.Context, alone bool) (leave func(), err error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, ended(ctx)
 	}
 	v := &visitor{alone: alone, turn: make(chan struct{})}
 	leave = func() { g.leave(alone) }
@@ -54,7 +54,7 @@ func (g *gate) enter(ctx context.Context, alone bool) (leave func(), err error) 
 	if i < 0 {
 		leave()
 	}
-	return nil, context.Cause(ctx)
+	return nil, ended(ctx)
 }
 
 func (g *gate) leave(alone bool) {

@@ -14,11 +14,11 @@ type keyed struct {
 	queue map[string][]chan struct{} // who waits; there is an entry while the key is held
 }
 
-// lock waits for the key. The error is the context's cause; otherwise unlock must
+// lock waits for the key. The error is the context's; otherwise unlock must
 // be called once.
 func (k *keyed) lock(ctx context.Context, key string) (unlock func(), err error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, ended(ctx)
 	}
 	k.mu.Lock()
 	waiting, held := k.queue[key]
@@ -48,7 +48,7 @@ func (k *keyed) lock(ctx context.Context, key string) (unlock func(), err error)
 	if i < 0 {
 		k.pass(key) // it was handed over in the same moment
 	}
-	return nil, context.Cause(ctx)
+	return nil, ended(ctx)
 }
 
 // pass gives the key to who has waited longest.

@@ -67,7 +67,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	found, err := m.recover(ctx, m.atOnce)
 	if ctx.Err() != nil {
 		_ = m.Close()
-		return nil, context.Cause(ctx)
+		return nil, ended(ctx)
 	}
 	for _, l := range found {
 		m.report(l)

@@ -59,6 +59,11 @@ func TestKeyed_R28(t *testing.T) {
 		cancel()
 		_, err = k.lock(ended, "con1")
 		require.ErrorIs(t, err, context.Canceled)
+		caused, because := context.WithTimeoutCause(t.Context(), 0, assert.AnError)
+		defer because()
+		_, err = k.lock(caused, "con1")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, assert.AnError)
 		assert.Empty(t, k.queue)
 	})
 }
