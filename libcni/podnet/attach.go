@@ -233,10 +233,7 @@ func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args
 		err = &Error{Op: "attach", ContainerID: pod.ID, Network: w.Network, IfName: w.IfName, Err: err}
 		return nil, join(err, m.undo(ctx, h, wishes[:i+1], left))
 	}
-	if h.finished = len(left) == 0; h.finished {
-		return attachments, nil
-	}
-	if err := h.write(entry{Operation: attaching, Attachments: left}); err != nil {
+	if err := h.done(left); err != nil {
 		// The file says that these are to be undone: nobody must use them.
 		return nil, join(err, m.undo(ctx, h, wishes, left))
 	}

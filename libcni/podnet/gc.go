@@ -53,6 +53,8 @@ func (m *Manager) GC(ctx context.Context, args GCArgs) ([]Leftover, error) {
 		defer unlock()
 	case ctx.Err() != nil:
 		return nil, &Error{Op: "gc", Err: err}
+	case shortage(err):
+		return nil, &Error{Op: "gc", Err: &CacheDirError{Dir: m.opts.CacheDir, Err: err}}
 	default:
 		m.warn("no lock between processes for garbage collection", err)
 	}

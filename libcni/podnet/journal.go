@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cnikit/cnikit/internal/atomicfile"
@@ -26,7 +27,8 @@ import (
 // then looks for the others. At least the later one sees the other. Operations on
 // containers give way.
 type journals struct {
-	path string
+	path  string
+	fault atomicfile.Fault // of tests
 }
 
 const (
@@ -63,53 +65,70 @@ type journal struct {
 	left entry
 	// empty says that nothing was begun, and nothing left.
 	empty bool
+	// gone says that the file has lost its name.
+	gone bool
 }
 
-func (j *journals) open() (*atomicfile.Dir, error) { return atomicfile.Create(j.path, nil) }
+func (j *journals) open() (*atomicfile.Dir, error) { return atomicfile.Create(j.path, j.fault) }
 
 // container locks the container's file. It waits for other processes; with try it
 // returns errBusy instead of waiting for one that works on the same container.
 func (j *journals) container(ctx context.Context, id string, try bool) (*journal, error) {
-	dir, err := j.open()
-	if err != nil {
-		return nil, err
-	}
-	held := &journal{dir: dir, name: containerPrefix + id}
 	for wait := (backoff{}); ; {
-		held.file, err = acquire(dir, held.name)
-		all := giveWay(dir)
-		if err == nil && all == nil {
-			break
-		}
-		if err == nil {
-			held.back()
-			err = all
-		}
-		switch {
-		case !errors.Is(err, atomicfile.ErrLocked):
-		case try && all == nil:
-			err = errBusy
-		default:
-			err = wait.sleep(ctx)
-		}
+		dir, err := j.open()
 		if err != nil {
-			_ = dir.Close()
+			return nil, err
+		}
+		held, err := attempt(dir, containerPrefix+id)
+		if err == nil {
+			return held, nil
+		}
+		_ = dir.Close()
+		if !later(err) || try && errors.Is(err, errBusy) {
+			return nil, err
+		}
+		if err := wait.sleep(ctx); err != nil {
 			return nil, err
 		}
 	}
-	// Also of a file that was made just now: before it was locked, somebody else may
-	// have had it, and left something.
-	data, _, err := held.file.Read()
-	held.empty = err == nil && len(data) == 0
-	if err == nil && len(data) > 0 {
-		err = json.Unmarshal(data, &held.left)
+}
+
+// attempt is container that does not wait. The error is errBusy if another process
+// works on the container, and ErrLocked if one does on all.
+func attempt(dir *atomicfile.Dir, name string) (*journal, error) {
+	file, err := acquire(dir, name)
+	all := giveWay(dir)
+	if errors.Is(err, atomicfile.ErrLocked) && all == nil {
+		return nil, errBusy
 	}
 	if err != nil {
+		return nil, err
+	}
+	held := &journal{dir: dir, file: file, name: name}
+	var data []byte
+	if err = all; err == nil {
+		// Also of a file that was made just now: before it was locked, somebody else may
+		// have had it, and left something.
+		data, _, err = file.Read()
+	}
+	if err != nil {
+		held.back()
+		return nil, err
+	}
+	held.empty = len(data) == 0
+	if !held.empty && json.Unmarshal(data, &held.left) != nil {
 		// Half written by a crash of the machine, or on a full disk: then the
 		// operation was not begun. Records and intents know what is attached.
 		held.left = entry{}
 	}
 	return held, nil
+}
+
+// later reports whether what could not be had now may be had later: somebody has it,
+// or it went, or was replaced, in this moment; or its directory went, which is made
+// again.
+func later(err error) bool {
+	return errors.Is(err, errBusy) || errors.Is(err, atomicfile.ErrLocked) || errors.Is(err, fs.ErrNotExist)
 }
 
 // back undoes the acquisition, so that what was left is found the next time.
@@ -123,16 +142,11 @@ func (j *journal) back() {
 
 // acquire locks the file of that name, which it makes if there is none.
 func acquire(dir *atomicfile.Dir, name string) (*atomicfile.File, error) {
-	for {
-		file, err := dir.Make(name)
-		if errors.Is(err, fs.ErrExist) {
-			file, err = dir.Lock(name)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return file, err
-		}
-		// It went, or was replaced, in this moment.
+	file, err := dir.Make(name)
+	if errors.Is(err, fs.ErrExist) {
+		file, err = dir.Lock(name)
 	}
+	return file, err
 }
 
 // giveWay returns ErrLocked while an operation on all containers is under way.
@@ -176,41 +190,62 @@ func (j *journal) begin(e entry) error {
 	return nil
 }
 
+// commit takes back what was written down: nobody will undo it any more.
+func (j *journal) commit() error {
+	if err := j.dir.Remove(j.name); err != nil {
+		return err
+	}
+	j.gone = true
+	return nil
+}
+
 // end lets go of the container. If nothing is left to finish, the file goes.
 func (j *journal) end(finished bool) error {
 	if j == nil {
 		return nil
 	}
 	defer j.dir.Close()
+	if j.gone { // the name may be somebody else's by now
+		return j.file.Close()
+	}
 	if finished || j.empty {
 		return j.file.Remove()
 	}
 	return j.file.Release()
 }
 
-// all locks out every operation on a container, of other processes.
+// all locks out every operation on a container, of other processes. With an error it
+// locks out nobody, and yet it has waited for those that were under way.
 func (j *journals) all(ctx context.Context) (unlock func(), err error) {
-	dir, err := j.open()
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
+	for wait := (backoff{}); ; {
+		dir, err := j.open()
 		if err != nil {
+			return nil, err
+		}
+		file, err := acquire(dir, gcFile)
+		if later(err) {
+			_ = dir.Close()
+			if err := wait.sleep(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		unlock := func() {
+			if file != nil {
+				_ = file.Remove()
+			}
 			_ = dir.Close()
 		}
-	}()
-	var file *atomicfile.File
-	for wait := (backoff{}); ; {
-		if file, err = acquire(dir, gcFile); err == nil {
-			break
-		}
-		if !errors.Is(err, atomicfile.ErrLocked) {
+		if err := join(err, othersEnd(ctx, dir)); err != nil {
+			unlock()
 			return nil, err
 		}
-		if err = wait.sleep(ctx); err != nil {
-			return nil, err
-		}
+		return unlock, nil
 	}
+}
+
+// othersEnd waits until no operation on a container is under way.
+func othersEnd(ctx context.Context, dir *atomicfile.Dir) error {
 	names, err := dir.Names()
 	for _, name := range names {
 		if err != nil {
@@ -220,14 +255,7 @@ func (j *journals) all(ctx context.Context) (unlock func(), err error) {
 			err = wayIsFree(ctx, dir, name)
 		}
 	}
-	if err != nil {
-		_ = file.Remove()
-		return nil, err
-	}
-	return func() {
-		_ = file.Remove()
-		_ = dir.Close()
-	}, nil
+	return err
 }
 
 // wayIsFree waits until nobody holds the file.
@@ -236,7 +264,7 @@ func wayIsFree(ctx context.Context, dir *atomicfile.Dir, name string) error {
 		file, err := dir.Lock(name)
 		switch {
 		case err == nil:
-			return file.Close() // left over: it stays for who finishes it
+			return file.Release() // left over: it stays for who finishes it
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case !errors.Is(err, atomicfile.ErrLocked):
@@ -280,6 +308,12 @@ func (j *journals) containers() ([]string, error) {
 		}
 	}
 	return ids, err
+}
+
+// shortage reports whether an error says no more than that this process, or the
+// machine, has too little of something at the moment: others may have their locks.
+func shortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 func newJournals(cacheDir string) *journals {

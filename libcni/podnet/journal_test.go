@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,6 +84,28 @@ func TestJournalTorn(t *testing.T) {
 	require.NoError(t, j.end(true))
 }
 
+// What cannot be read is not taken for nothing: it may say what is half detached.
+func TestJournalUnreadable(t *testing.T) {
+	a, b := twoProcesses(t)
+	first, err := a.container(t.Context(), "con1", false)
+	require.NoError(t, err)
+	left := entry{Operation: detaching, Attachments: []key{{"net", "eth0"}}}
+	require.NoError(t, first.begin(left))
+	require.NoError(t, first.end(false))
+	b.fault = func(op, _ string) error {
+		if op == "read" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	_, err = b.container(t.Context(), "con1", false)
+	require.ErrorIs(t, err, syscall.EIO)
+	second, err := a.container(t.Context(), "con1", true)
+	require.NoError(t, err, "nobody holds it")
+	assert.Equal(t, left, second.left)
+	require.NoError(t, second.end(true))
+}
+
 // A process that died in the middle of GC holds nobody up.
 func TestJournalStaleGC(t *testing.T) {
 	a, _ := twoProcesses(t)
@@ -120,6 +143,66 @@ func TestJournalGCExcludes_R29(t *testing.T) {
 	held, err = a.container(t.Context(), "con1", true)
 	require.NoError(t, err)
 	require.NoError(t, held.end(true))
+}
+
+// An operator may remove the cache directory at any moment: it is made again, and nobody
+// looks for ever for what cannot be there.
+func TestJournalWhoseDirectoryGoes(t *testing.T) {
+	for name, take := range map[string]func(j *journals) (release func(), err error){
+		"of a container": func(j *journals) (func(), error) {
+			held, err := j.container(t.Context(), "con1", false)
+			return func() { assert.NoError(t, held.end(true)) }, err
+		},
+		"of all": func(j *journals) (func(), error) { return j.all(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "cache")
+			j := newJournals(dir)
+			var once sync.Once
+			j.fault = func(op, _ string) error {
+				if op == "create" {
+					once.Do(func() { assert.NoError(t, os.RemoveAll(dir)) })
+				}
+				return nil
+			}
+			done := make(chan error, 1)
+			go func() {
+				release, err := take(j)
+				if err == nil {
+					assert.DirExists(t, j.path)
+					release()
+				}
+				done <- err
+			}()
+			select {
+			case err := <-done:
+				require.NoError(t, err)
+			case <-time.After(20 * time.Second):
+				t.Fatal("still looking")
+			}
+		})
+	}
+}
+
+// Who cannot have the lock on all containers goes on without, but not beside what is
+// under way.
+func TestJournalGCWithoutItsFile(t *testing.T) {
+	a, b := twoProcesses(t)
+	b.fault = func(op, path string) error {
+		if op == "create" && filepath.Base(path) == gcFile {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	held, err := a.container(t.Context(), "con1", false)
+	require.NoError(t, err)
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = b.all(short)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, held.end(true))
+	_, err = b.all(t.Context())
+	require.ErrorIs(t, err, syscall.ENOSPC)
 }
 
 // Many at once, on few containers, with GCs between them: never two on one

@@ -185,7 +185,7 @@ type hold struct {
 	id      string
 	unlock  func()
 	leave   func()
-	done    func()
+	ended   func()
 	journal *journal // nil: there could be none, and the operation does without
 	// finished says that nothing is left of the operation.
 	finished bool
@@ -196,7 +196,8 @@ type hold struct {
 // errBusy instead of waiting for another process that works on the container.
 //
 // An operation that attaches needs a file for what it does. One that cleans up goes
-// on without: the disk may be full, and that must not keep it from working.
+// on without: the disk may be full, and that must not keep it from working. Where only
+// this process can have no file (too many are open), others can, and it does not.
 func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hold, err error) {
 	if err := types.ValidateContainerID(id); err != nil {
 		return nil, err
@@ -207,7 +208,7 @@ func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hol
 			h.release()
 		}
 	}()
-	if h.done, err = m.begin(); err != nil {
+	if h.ended, err = m.begin(); err != nil {
 		return nil, err
 	}
 	if h.unlock, err = m.containers.lock(ctx, id); err != nil {
@@ -220,7 +221,7 @@ func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hol
 	if err != nil && !errors.Is(err, errBusy) && ctx.Err() == nil {
 		err = &CacheDirError{Dir: m.opts.CacheDir, Err: err}
 	}
-	if err != nil && (attach || errors.Is(err, errBusy) || ctx.Err() != nil) {
+	if err != nil && (attach || errors.Is(err, errBusy) || shortage(err) || ctx.Err() != nil) {
 		return nil, err
 	}
 	if err != nil {
@@ -234,6 +235,19 @@ func (h *hold) write(e entry) error {
 	if err := h.journal.begin(e); err != nil {
 		return &CacheDirError{Dir: h.m.opts.CacheDir, Err: err}
 	}
+	return nil
+}
+
+// done says that what was written down is done, and not to be undone. left is what is
+// to be detached all the same.
+func (h *hold) done(left []key) error {
+	if len(left) > 0 {
+		return h.write(entry{Operation: attaching, Attachments: left})
+	}
+	if err := h.journal.commit(); err != nil {
+		return &CacheDirError{Dir: h.m.opts.CacheDir, Err: err}
+	}
+	h.finished = true
 	return nil
 }
 
@@ -274,7 +288,7 @@ func (h *hold) release() {
 			h.m.warn("the file of an operation on container "+h.id+" stays", err)
 		}
 	}
-	for _, release := range []func(){h.leave, h.unlock, h.done} {
+	for _, release := range []func(){h.leave, h.unlock, h.ended} {
 		if release != nil {
 			release()
 		}
