@@ -101,9 +101,10 @@ func TestPodnetTwoNetworks(t *testing.T) {
 		require.NoError(t, m.Detach(t.Context(), "con2", "frontend"))
 		con3.assertCut(t, con2Front)
 		assertReaches(t, con1, con2Back, "con2")
-		found, err := m.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{{ContainerID: "con1"}, {ContainerID: "con2"}}})
+		found, err := m.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{{ContainerID: "con1", IfName: "eth0"}, {ContainerID: "con2"}}})
 		require.NoError(t, err)
 		assert.Len(t, found, 2, "eth0 and lo of con3")
+		assert.Contains(t, con1.ip(t, "-br link show lo"), "LOOPBACK,UP", "nobody has to name it")
 		assert.NotContains(t, con3.ip(t, "-br link show"), "eth0")
 		require.NoError(t, m.Check(t.Context(), "con1"))
 
@@ -161,7 +162,8 @@ func TestPodnetDockershim(t *testing.T) {
 		all, err := m.Attachments("pod")
 		require.NoError(t, err)
 		require.Len(t, all, 2)
-		assert.Equal(t, "lo", all[0].IfName)
+		assert.Equal(t, "lo/lo", all[0].Network+"/"+all[0].IfName, "by the configured network")
+		assert.Contains(t, pod.ip(t, "-br link show lo"), "LOOPBACK,UP")
 		assert.Equal(t, got[0].ResultView, all[1].ResultView)
 
 		require.NoError(t, m.Detach(t.Context(), "pod"))

@@ -13,8 +13,10 @@ import (
 // GCArgs says what is still in use.
 type GCArgs struct {
 	// Valid are the attachments that are in use. An empty IfName stands for all
-	// that are on record of the container. Nil is an error: that nothing at all is
-	// in use is said by an empty slice.
+	// that are on record of the container. The loopback interface, which the manager
+	// attaches by itself, need not be named: it is in use while anything of the
+	// container is. Nil is an error: that nothing at all is in use is said by an empty
+	// slice.
 	Valid []types.GCAttachment
 	// DryRun finds out what would be detached, and runs nothing.
 	DryRun bool
@@ -59,7 +61,7 @@ func (m *Manager) GC(ctx context.Context, args GCArgs) ([]Leftover, error) {
 		m.warn("no lock between processes for garbage collection", err)
 	}
 
-	g := &collection{Manager: m, config: m.Config(), args: args}
+	g := newCollection(m, args)
 	err = g.look()
 	errs := []error{err}
 	if !args.DryRun {
@@ -76,8 +78,23 @@ type collection struct {
 	*Manager
 	config *Config
 	args   GCArgs
+	valid  map[types.GCAttachment]bool // args.Valid
+	named  map[string]bool             // containers in it
 	stale  []Leftover
 	live   []libcni.AttachmentKey
+	stays  map[string]bool // containers of which something is not stale
+	blind  bool            // something cannot be read, and may be of any container
+}
+
+func newCollection(m *Manager, args GCArgs) *collection {
+	g := &collection{
+		Manager: m, config: m.Config(), args: args,
+		valid: map[types.GCAttachment]bool{}, named: map[string]bool{}, stays: map[string]bool{},
+	}
+	for _, v := range args.Valid {
+		g.valid[v], g.named[v.ContainerID] = true, true
+	}
+	return g
 }
 
 // look tells stale from live attachments.
@@ -86,11 +103,12 @@ func (g *collection) look() error {
 	pending, pendingErr := g.cni.Pending(libcni.AttachmentKey{})
 	for _, t := range traces {
 		switch {
-		case t.running || g.valid(t):
+		case t.running || g.isValid(t):
 			g.live = append(g.live, t.AttachmentKey)
 		case g.disabled(t.Network):
+			g.stays[t.ContainerID] = true
 		default:
-			g.stale = append(g.stale, Leftover{AttachmentKey: t.AttachmentKey, Recorded: t.recorded})
+			g.stale = append(g.stale, t.leftover())
 		}
 	}
 	for _, p := range pending {
@@ -101,19 +119,26 @@ func (g *collection) look() error {
 		g.live = append(g.live, p.AttachmentKey)
 		g.stale = slices.DeleteFunc(g.stale, func(l Leftover) bool { return l.AttachmentKey == p.AttachmentKey })
 	}
+	for _, k := range g.live {
+		g.stays[k.ContainerID] = true
+	}
 	if err == nil {
 		err = pendingErr
 	}
 	if err != nil {
+		g.blind = true
 		return &Error{Op: "gc", Err: err}
 	}
 	return nil
 }
 
-func (g *collection) valid(t *trace) bool {
-	return slices.ContainsFunc(g.args.Valid, func(v types.GCAttachment) bool {
-		return v.ContainerID == t.ContainerID && (v.IfName == t.IfName || v.IfName == "" && t.recorded)
-	})
+func (g *collection) isValid(t *trace) bool {
+	if g.valid[types.GCAttachment{ContainerID: t.ContainerID, IfName: t.IfName}] {
+		return true
+	}
+	// Nobody was told of the loopback interface who could name it.
+	loopback := t.IfName == loopbackName && !g.opts.NoLoopback && g.named[t.ContainerID]
+	return t.recorded && (loopback || g.valid[types.GCAttachment{ContainerID: t.ContainerID}])
 }
 
 func (g *collection) wholeContainers() bool {
@@ -142,16 +167,14 @@ func (g *collection) detach(ctx context.Context) error {
 	var mu sync.Mutex
 	var errs []error
 	parallel(ids, func(id string) {
-		mu.Lock()
-		clean := !slices.ContainsFunc(g.live, func(k libcni.AttachmentKey) bool { return k.ContainerID == id })
-		mu.Unlock()
+		clean := !g.blind && !g.stays[id]
 		for _, l := range byContainer[id] {
 			err := g.del(ctx, l.AttachmentKey, g.opts.Timeouts.Del)
 			if err == nil {
 				continue
 			}
 			clean = false
-			l.Err = &Error{Op: "gc", ContainerID: id, Network: l.Network, IfName: l.IfName, Err: err}
+			l.Err = &Error{Op: "gc", ContainerID: id, Network: l.Network, IfName: l.IfName, Path: l.Path, Err: err}
 			mu.Lock()
 			g.live = append(g.live, l.AttachmentKey)
 			errs = append(errs, l.Err)
@@ -188,17 +211,17 @@ func (g *collection) plugins(ctx context.Context) error {
 // that the caller knows and no record does.
 func (g *collection) validIn(network string) []types.GCAttachment {
 	valid := []types.GCAttachment{}
-	elsewhere := map[types.GCAttachment]bool{}
+	known := map[types.GCAttachment]bool{} // here or in another network
 	for _, k := range g.live {
 		a := types.GCAttachment{ContainerID: k.ContainerID, IfName: k.IfName}
+		known[a] = true
 		if k.Network == network {
 			valid = append(valid, a)
-		} else {
-			elsewhere[a] = true
 		}
 	}
 	for _, a := range g.args.Valid {
-		if a.IfName != "" && !elsewhere[a] && !slices.Contains(valid, a) {
+		if a.IfName != "" && !known[a] {
+			known[a] = true
 			valid = append(valid, a)
 		}
 	}

@@ -2,6 +2,7 @@ package podnet_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -41,6 +42,10 @@ func TestGC(t *testing.T) {
 	require.NoError(t, err)
 	assert.ElementsMatch(t, want, keys(found))
 	assert.Empty(t, n.take(), "dry run")
+	for _, l := range found {
+		assert.FileExists(t, l.Path)
+		assert.True(t, l.Recorded)
+	}
 
 	args.DryRun = false
 	found, err = n.GC(t.Context(), args)
@@ -65,6 +70,78 @@ func TestGC(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, n.state())
 	n.nothingLeft()
+}
+
+// The loopback interface, which nobody was told of, goes with the last attachment of its
+// container, and not before.
+func TestGCAndLoopback(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b/lo"))
+	require.NoError(t, err)
+	require.NoError(t, n.Close())
+	n.opts.NoLoopback = false // from now on the attachment to b is the manager's own
+	n.open()
+	valid := []types.GCAttachment{{ContainerID: "con1", IfName: "eth0"}}
+	found, err := n.GC(t.Context(), podnet.GCArgs{Valid: valid})
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	assert.Len(t, n.state(), 4)
+
+	found, err = n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{{ContainerID: "con2", IfName: "eth0"}}})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"con1:a/eth0", "con1:b/lo"}, keys(found))
+	n.nothingLeft()
+
+	require.NoError(t, n.Close())
+	n.opts.NoLoopback = true // then lo is a name like others
+	n.open()
+	_, err = n.Attach(t.Context(), pod("con1", "a", "b/lo"))
+	require.NoError(t, err)
+	found, err = n.GC(t.Context(), podnet.GCArgs{Valid: valid})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"con1:b/lo"}, keys(found))
+}
+
+// What GC leaves alone and an earlier Detach has left half detached is still known as
+// that afterwards.
+func TestGCForgetsNothingUnfinished(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.failing("DEL a")
+	require.Error(t, n.Detach(t.Context(), "con1", "a"))
+	n.failing()
+	n.configure(0, "a", `,"disableGC":true`)
+	_, err = n.Reload(t.Context())
+	require.NoError(t, err)
+	found, err := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"con1:b/eth1"}, keys(found))
+	require.ErrorIs(t, n.Check(t.Context(), "con1"), podnet.ErrUnfinished)
+	left, err := n.Recover(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"con1:a/eth0"}, keys(left))
+	n.nothingLeft()
+}
+
+// Nor is what GC cannot read.
+func TestGCForgetsNothingUnreadable(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.failing("DEL a")
+	require.Error(t, n.Detach(t.Context(), "con1", "a"))
+	n.failing()
+	path := filepath.Join(n.opts.CacheDir, "results", "a-con1-eth0")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	n.damage("a-con1-eth0")
+	found, err := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+	require.Error(t, err)
+	require.Equal(t, []string{"con1:b/eth1"}, keys(found))
+	writeFile(t, path, string(whole))
+	require.ErrorIs(t, n.Check(t.Context(), "con1"), podnet.ErrUnfinished)
+	require.NoError(t, n.Detach(t.Context(), "con1"))
 }
 
 // R3: a network with disableGC is left alone.
@@ -101,6 +178,9 @@ func TestGCReportsFailures_R41(t *testing.T) {
 	require.ElementsMatch(t, []string{"con1:b/eth1", "con1:a/eth0"}, keys(found))
 	for _, l := range found {
 		assert.Equal(t, l.Network == "a", l.Err != nil, "%s", l.Network)
+		if l.Err != nil {
+			assert.ErrorContains(t, l.Err, ", as recorded in "+filepath.Join(n.opts.CacheDir, "results", "a-con1-eth0"))
+		}
 	}
 	assert.Equal(t, []string{"a con1 eth0 second"}, n.state())
 	assert.Equal(t, []string{"a/eth0"}, n.attached("con1"))
