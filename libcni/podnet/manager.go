@@ -127,9 +127,11 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// Close waits for the operations that are under way and ends following the
-// configuration directory. What is attached stays attached. Later operations
-// return [ErrClosed]; Config still works.
+// Close waits for the operations that are under way, for plugins that have not
+// answered STATUS too, and ends following the configuration directory: no goroutine of
+// the manager's is left then. (An Exec of the caller's has to listen to its context.)
+// What is attached stays attached. Later operations return [ErrClosed]; Config and
+// Attachments still work.
 func (m *Manager) Close() error {
 	m.mu.Lock()
 	closed := m.closed

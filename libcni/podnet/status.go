@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -66,8 +67,9 @@ type PluginStatus struct {
 // waits for no other operation and holds none up. Calls at the same time share one
 // answer.
 //
-// A plugin that has not answered within [Timeouts].Status has failed. The error is
-// the context's or [ErrClosed]. The answer must not be changed.
+// A plugin that has not answered within [Timeouts].Status has failed. No answer at all
+// is that of a directory without networks; see [Config].Err for one that cannot be
+// read. The error is the context's or [ErrClosed]. (SPEC.md, section 2, "STATUS".)
 func (m *Manager) Status(ctx context.Context) ([]NetworkStatus, error) {
 	call, err := m.flight.join(m)
 	if err != nil {
@@ -75,9 +77,13 @@ func (m *Manager) Status(ctx context.Context) ([]NetworkStatus, error) {
 	}
 	select {
 	case <-call.done:
-		return call.answer, nil
+		answer := slices.Clone(call.answer)
+		for i := range answer {
+			answer[i].Plugins = slices.Clone(answer[i].Plugins)
+		}
+		return answer, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, ended(ctx)
 	}
 }
 
@@ -98,28 +104,30 @@ func (f *flight) join(m *Manager) (*flightCall, error) {
 	if f.call != nil {
 		return f.call, nil
 	}
-	ended, err := m.begin()
+	done, err := m.begin()
 	if err != nil {
 		return nil, err
 	}
 	call := &flightCall{done: make(chan struct{})}
 	f.call = call
 	go func() {
-		defer ended()
+		defer done()
 		ctx, cancel := context.WithTimeout(context.Background(), m.opts.Timeouts.Status)
 		defer cancel()
-		call.answer = m.ask(ctx)
+		var asked sync.WaitGroup
+		call.answer = m.ask(ctx, &asked)
 		f.mu.Lock()
 		f.call = nil
 		f.mu.Unlock()
 		close(call.done)
+		asked.Wait() // who has not answered in time is still there, and Close waits
 	}()
 	return call, nil
 }
 
-// ask asks all networks. It returns when ctx ends, whoever has not answered by
-// then.
-func (m *Manager) ask(ctx context.Context) []NetworkStatus {
+// ask asks all networks, in goroutines that it adds to asked. It returns when ctx ends,
+// whoever has not answered by then.
+func (m *Manager) ask(ctx context.Context, asked *sync.WaitGroup) []NetworkStatus {
 	config := m.Config()
 	answer := make([]NetworkStatus, len(config.Networks), len(config.Networks)+len(config.Bad))
 	type plugin struct {
@@ -135,7 +143,7 @@ func (m *Manager) ask(ctx context.Context) []NetworkStatus {
 		answer[i] = NetworkStatus{Name: n.Name, File: n.File, Plugins: make([]PluginStatus, len(n.Plugins))}
 		for j, p := range n.Plugins {
 			answer[i].Plugins[j] = PluginStatus{Type: p.Network.Type, State: Failed}
-			go func() { answers <- plugin{i, j, m.askPlugin(ctx, n.NetworkConfigList, j)} }()
+			asked.Go(func() { answers <- plugin{i, j, m.askPlugin(ctx, n.NetworkConfigList, j)} })
 		}
 	}
 	for got := 0; got < total && ctx.Err() == nil; {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +75,29 @@ func TestStatus(t *testing.T) {
 	require.ErrorAs(t, got[7].Err, &bad)
 	assert.Equal(t, "not available", got[2].State.String())
 	assert.Equal(t, "State(9)", podnet.State(9).String())
+}
+
+// A plugin that has not answered STATUS in time runs on; Close waits for it.
+func TestCloseWaitsForStatus(t *testing.T) {
+	n := newNode(t, "a")
+	require.NoError(t, n.Close())
+	n.opts.Timeouts.Status = 20 * time.Millisecond
+	n.open()
+	goOn := make(chan struct{})
+	var ended atomic.Bool
+	n.before = func(_ context.Context, r request) error {
+		if r.plugin == "first" {
+			<-goOn
+			ended.Store(true)
+		}
+		return nil
+	}
+	got, err := n.Status(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, got[0].Err, context.DeadlineExceeded)
+	time.AfterFunc(20*time.Millisecond, func() { close(goOn) })
+	require.NoError(t, n.Close())
+	assert.True(t, ended.Load())
 }
 
 // A STATUS that hangs, whatever its context says, ends at its deadline, is shared by
