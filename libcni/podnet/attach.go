@@ -82,7 +82,7 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		return nil, err
 	}
 	h.finished = len(has.left) == 0 // until something is begun
-	config := m.Config()
+	config := m.config()
 	wishes, err := m.wishes(config, pod, has)
 	if err != nil {
 		return nil, err

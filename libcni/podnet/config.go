@@ -1,8 +1,10 @@
 package podnet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,8 +12,8 @@ import (
 )
 
 // Config is what the configuration directory held at one moment. It does not
-// change: a reload makes a new one. Neither may its readers change anything in
-// it.
+// change: a reload makes a new one. Each reader has one of its own, and may edit the
+// networks in it; Bad, Warnings and Err are shared.
 type Config struct {
 	// ConfSet has the networks that can be used, those of Kept included, and in
 	// Bad what is wrong with the other files.
@@ -28,6 +30,39 @@ type Config struct {
 	// Err is why the directory could not be read at all. All networks are then
 	// those of the last time that it could.
 	Err error
+}
+
+// clone returns a configuration that can be edited while the manager reads c. Errors,
+// which nobody edits, are the same.
+func (c *Config) clone() *Config {
+	set := *c.ConfSet
+	set.Networks = slices.Clone(set.Networks)
+	for i, n := range set.Networks {
+		set.Networks[i] = &libcni.NetworkFile{
+			NetworkConfigList: cloneList(n.NetworkConfigList), File: n.File, PluginFiles: slices.Clone(n.PluginFiles),
+		}
+	}
+	set.Bad, set.Warnings = slices.Clone(set.Bad), slices.Clone(set.Warnings)
+	copied := *c
+	copied.ConfSet, copied.Kept, copied.Missing = &set, slices.Clone(c.Kept), slices.Clone(c.Missing)
+	return &copied
+}
+
+func cloneList(l *libcni.NetworkConfigList) *libcni.NetworkConfigList {
+	list := *l
+	list.Bytes = bytes.Clone(l.Bytes)
+	list.Plugins = make([]*libcni.PluginConfig, len(l.Plugins))
+	for i, p := range l.Plugins {
+		conf := *p.Network
+		conf.Capabilities = maps.Clone(conf.Capabilities)
+		conf.DNS.Nameservers = slices.Clone(conf.DNS.Nameservers)
+		conf.DNS.Search = slices.Clone(conf.DNS.Search)
+		conf.DNS.Options = slices.Clone(conf.DNS.Options)
+		conf.RawPrevResult = maps.Clone(conf.RawPrevResult)
+		conf.ValidAttachments = slices.Clone(conf.ValidAttachments)
+		list.Plugins[i] = &libcni.PluginConfig{Network: &conf, Bytes: bytes.Clone(p.Bytes)}
+	}
+	return &list
 }
 
 // Default returns the network that a container gets when none is asked for: the

@@ -313,7 +313,7 @@ func (m *Manager) named(id, name string) (*libcni.NetworkConfigList, string) {
 		}
 		return ""
 	}
-	config := m.Config()
+	config := m.config()
 	for _, n := range config.Networks {
 		if ifname := of(n.NetworkConfigList); ifname != "" {
 			return n.NetworkConfigList, ifname

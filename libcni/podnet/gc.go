@@ -88,7 +88,7 @@ type collection struct {
 
 func newCollection(m *Manager, args GCArgs) *collection {
 	g := &collection{
-		Manager: m, config: m.Config(), args: args,
+		Manager: m, config: m.config(), args: args,
 		valid: map[types.GCAttachment]bool{}, named: map[string]bool{}, stays: map[string]bool{},
 	}
 	for _, v := range args.Valid {

@@ -13,7 +13,7 @@ import (
 )
 
 // Manager attaches containers to networks. Its methods may be called from many
-// goroutines. [Open] makes one, and it must be closed.
+// goroutines. [Open] makes one, and it must be closed; the zero value is of no use.
 type Manager struct {
 	opts     Options
 	store    *store
@@ -146,18 +146,26 @@ func (m *Manager) Close() error {
 }
 
 // Config returns the latest network configuration. It never fails: what is wrong
-// is in it.
-func (m *Manager) Config() *Config { return m.store.current.Load() }
+// is in it. It is the caller's: what is changed in it is not changed for the manager.
+func (m *Manager) Config() *Config { return m.config().clone() }
 
-// Reload reads the configuration directory now and returns the configuration.
-// Errors: the context's, [ErrClosed].
+// config is Config that shares it with all who ask.
+func (m *Manager) config() *Config { return m.store.current.Load() }
+
+// Reload reads the configuration directory now and returns the configuration, as
+// Config does. A file that is bad counts as bad at once. Errors: the context's, which
+// leaves the reading to go on; [ErrClosed].
 func (m *Manager) Reload(ctx context.Context) (*Config, error) {
 	done, err := m.begin()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return m.store.reload(ctx)
+	config, err := m.store.reload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return config.clone(), nil
 }
 
 // begin keeps the manager open until done is called.
@@ -173,7 +181,7 @@ func (m *Manager) begin() (done func(), err error) {
 
 // used reports whether a configured network uses the plugin. In doubt it does.
 func (m *Manager) used(plugin string) bool {
-	c := m.Config()
+	c := m.config()
 	return c == nil || c.Err != nil || len(c.Bad) > 0 || slices.Contains(c.plugins(), plugin)
 }
 

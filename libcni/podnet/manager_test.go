@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni/podnet"
 	"github.com/cnikit/cnikit/types"
 )
@@ -190,11 +191,84 @@ func TestConfigIsFollowed(t *testing.T) {
 	for len(c.Networks) != 2 {
 		c = <-changes
 	}
-	assert.Same(t, c, n.Config())
+	assert.Equal(t, c, n.Config())
 	assert.Len(t, before.Networks, 1, "a snapshot does not change")
 	got, err := n.Attach(t.Context(), pod("con1"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a/eth0"}, names(got), "the default network, by the file's name")
+}
+
+// A configuration is its reader's: whoever edits it changes nothing for the manager, or
+// for another reader.
+func TestConfigIsACopy(t *testing.T) {
+	n := newNode(t, "a", "b")
+	require.NoError(t, n.Close())
+	changes := make(chan *podnet.Config, 10)
+	n.opts.OnChange = func(c *podnet.Config) { changes <- c }
+	n.open()
+	n.configure(2, "c", "")
+	reloaded, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	want := n.Config()
+	text, file := string(want.Networks[0].Bytes), want.Networks[0].PluginFiles[0]
+	for _, c := range []*podnet.Config{reloaded, n.Config(), <-changes} {
+		require.Equal(t, want, c)
+		list := c.Networks[0].NetworkConfigList
+		list.Name, list.CNIVersion, list.Bytes[0] = "x", "0.1.0", '['
+		p := list.Plugins[1]
+		p.Network.Type, p.Bytes[0], p.Network.Capabilities["mac"] = "x", '[', false
+		c.Networks[0].PluginFiles[0] = "x"
+		list.Plugins[0] = nil
+		c.Networks[1] = nil
+		c.Networks, c.Missing = c.Networks[:1], []string{"first"}
+		assert.Equal(t, want, n.Config())
+		assert.Equal(t, text, string(n.Config().Networks[0].Bytes))
+		assert.Equal(t, file, n.Config().Networks[0].PluginFiles[0])
+	}
+	p := pod("con1", "a", "b")
+	p.Capabilities.MAC = []byte{2, 0, 0, 0, 0, 1}
+	got, err := n.Attach(t.Context(), p)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a/eth0", "b/eth1"}, names(got))
+	assert.Equal(t, map[string]any{"mac": "02:00:00:00:00:01"}, n.requests[1].conf["runtimeConfig"])
+}
+
+// seeing is a world that keeps the environment of its last plugin.
+type seeing struct {
+	*world
+	environ []string
+}
+
+func (s *seeing) ExecPlugin(ctx context.Context, path string, stdin []byte, environ []string) ([]byte, error) {
+	s.environ = environ
+	return s.world.ExecPlugin(ctx, path, stdin, environ)
+}
+
+// What Options say counts, also when the caller goes on to use the slices.
+func TestOptions(t *testing.T) {
+	n := newNode(t, "a", "b")
+	require.NoError(t, n.Close())
+	exec := &seeing{world: n.world}
+	var observed []string
+	n.opts.Exec, n.opts.IfPrefix = exec, "net"
+	n.opts.Env = invoke.EnvPolicy{Allow: []string{}, Set: []string{"A=1"}}
+	n.opts.Observer = &invoke.Observer{End: func(_ context.Context, call *invoke.Call, outcome *invoke.Outcome) {
+		observed = append(observed, call.Command+" "+call.Plugin)
+	}}
+	n.open()
+	n.opts.PluginDirs[0], n.opts.Env.Set[0] = "/elsewhere", "A=2"
+
+	got, err := n.Attach(t.Context(), pod("con1", "b", "a"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"b/net0", "a/net1"}, names(got))
+	assert.Equal(t, []string{"ADD first", "ADD second", "ADD first", "ADD second"}, observed)
+	assert.Equal(t, []string{"A=1", "CNI_ARGS=", "CNI_COMMAND=ADD", "CNI_CONTAINERID=con1", "CNI_IFNAME=net1",
+		"CNI_NETNS=/proc/self/ns/net", "CNI_PATH=/plugins"}, exec.environ)
+	n.uninstall(true, "second")
+	var missing *invoke.NotFoundError
+	_, err = n.Attach(t.Context(), pod("con2"))
+	require.ErrorAs(t, err, &missing)
+	assert.Equal(t, []string{"/plugins"}, missing.Dirs)
 }
 
 func TestUndeliveredCapabilitiesAreLogged(t *testing.T) {

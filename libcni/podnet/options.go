@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cnikit/cnikit/invoke"
@@ -34,7 +35,8 @@ type Options struct {
 	NoLoopback bool
 
 	// MaxPlugins bounds how many plugins run at a time. Those that wait are let in
-	// in the order in which they came. 0: 16; negative: no bound.
+	// in the order in which they came. Those of Status do not count and do not wait:
+	// one that hangs must not make the others look ill. 0: 16; negative: no bound.
 	MaxPlugins int
 	// Timeouts bound each verb.
 	Timeouts Timeouts
@@ -108,6 +110,9 @@ func (o Options) withDefaults() Options {
 	if len(o.PluginDirs) == 0 {
 		o.PluginDirs = []string{"/opt/cni/bin"}
 	}
+	// The caller may go on to change these.
+	o.PluginDirs = slices.Clone(o.PluginDirs)
+	o.Env.Allow, o.Env.Set = slices.Clone(o.Env.Allow), slices.Clone(o.Env.Set)
 	if o.MaxPlugins == 0 {
 		o.MaxPlugins = 16
 	}

@@ -128,7 +128,7 @@ func (f *flight) join(m *Manager) (*flightCall, error) {
 // ask asks all networks, in goroutines that it adds to asked. It returns when ctx ends,
 // whoever has not answered by then.
 func (m *Manager) ask(ctx context.Context, asked *sync.WaitGroup) []NetworkStatus {
-	config := m.Config()
+	config := m.config()
 	answer := make([]NetworkStatus, len(config.Networks), len(config.Networks)+len(config.Bad))
 	type plugin struct {
 		network, plugin int

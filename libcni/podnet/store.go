@@ -175,7 +175,7 @@ func (s *store) publish(next *Config) {
 	s.current.Store(next)
 	s.tell(next, prev)
 	if s.changed != nil {
-		s.changed(next)
+		s.changed(next.clone())
 	}
 }
 
