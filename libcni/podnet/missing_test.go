@@ -59,6 +59,45 @@ func TestMissingPlugins(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A file that may not mean what it seems to is in use, and logged once.
+func TestOddConfigurationIsLogged(t *testing.T) {
+	n := newNode(t, "a")
+	require.NoError(t, n.Close())
+	file := filepath.Join(n.opts.ConfDir, "50-odd.conflist")
+	writeFile(t, file, `{"cniVersion":"1.0.0","name":"odd","plugins":[{"type":"first","mtu":1,"mtu":2}]}`)
+	logged := n.logTo()
+	n.open()
+	lines := logged.lines()
+	require.Len(t, lines, 1, "%v", lines)
+	assert.Contains(t, lines[0], `level=WARN msg="podnet: a network configuration is in use, but may not mean what it seems to" file=`+file+` network=odd at="`+file+`:1:`)
+	n.configure(0, "b", "")
+	_, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, logged.lines())
+}
+
+// A directory that cannot be read leaves the networks as they were, and that is logged.
+func TestUnreadableDirectoryIsLogged(t *testing.T) {
+	n := newNode(t, "a")
+	require.NoError(t, n.Close())
+	dir := n.opts.ConfDir
+	n.opts.ConfDir = filepath.Join(n.dir, "link")
+	require.NoError(t, os.Symlink(dir, n.opts.ConfDir))
+	logged := n.logTo()
+	n.open()
+	writeFile(t, filepath.Join(n.dir, "file"), "")
+	require.NoError(t, os.Symlink(filepath.Join(n.dir, "file"), filepath.Join(n.dir, "next")))
+	require.NoError(t, os.Rename(filepath.Join(n.dir, "next"), n.opts.ConfDir))
+	c, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	require.Error(t, c.Err)
+	lines := logged.lines()
+	require.Len(t, lines, 1, "%v", lines)
+	assert.Contains(t, lines[0], `level=WARN msg="podnet: network configurations cannot be read and stay as they were" dir=`+n.opts.ConfDir)
+	_, err = n.Attach(t.Context(), pod("con1", "a"))
+	require.NoError(t, err)
+}
+
 // What is wrong with the configuration is logged when the manager opens and when it
 // changes, each thing once.
 func TestConfigurationIsLogged(t *testing.T) {

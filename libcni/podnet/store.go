@@ -31,6 +31,7 @@ type store struct {
 
 	// What follows belongs to the goroutine.
 	watch   *watch
+	blind   error     // why not everything is watched that there is
 	suspect *Config   // read last time, and worse than the current one
 	since   time.Time // when that was read for the first time
 	rereads int
@@ -84,29 +85,36 @@ func (s *store) reload(ctx context.Context) (*Config, error) {
 	select {
 	case s.requests <- done:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, ended(ctx)
 	case <-s.stopped:
 		return nil, ErrClosed
 	}
-	<-done
-	return s.current.Load(), nil
+	select {
+	case <-done:
+		return s.current.Load(), nil
+	case <-ctx.Done():
+		return nil, ended(ctx)
+	}
 }
 
 func (s *store) run() {
 	timer := time.NewTimer(s.pace.quiet)
 	defer timer.Stop()
-	rescan := time.NewTicker(s.pace.rescan)
+	every := s.rescan()
+	rescan := time.NewTicker(every)
 	defer rescan.Stop()
 	var events <-chan fsnotify.Event
 	var faults <-chan error
-	if s.watch == nil {
-		rescan.Reset(s.pace.blind)
-	} else {
+	if s.watch != nil {
 		defer s.watch.close()
 		events, faults = s.watch.notify.Events, s.watch.notify.Errors
 	}
 	var first time.Time // of the changes not yet looked at
 	for {
+		if now := s.rescan(); now != every {
+			every = now
+			rescan.Reset(every)
+		}
 		select {
 		case <-s.stopped:
 			return
@@ -137,6 +145,14 @@ func (s *store) run() {
 			}
 		}
 	}
+}
+
+// rescan is how often files are read that nobody has told of.
+func (s *store) rescan() time.Duration {
+	if s.watch == nil || s.blind != nil {
+		return s.pace.blind
+	}
+	return s.pace.rescan
 }
 
 // refresh reads the directory and publishes what it finds, unless that is worse
@@ -218,6 +234,12 @@ func (s *store) complaints(c *Config) []complaint {
 		}
 		all = append(all, complaint{msg: msg, file: bad.File, network: bad.Network, place: bad.Place(), err: bad.Error()})
 	}
+	for _, odd := range c.Warnings {
+		all = append(all, complaint{
+			msg: "a network configuration is in use, but may not mean what it seems to", file: odd.File,
+			network: odd.Network, place: odd.Place(), err: odd.Error(),
+		})
+	}
 	for _, n := range c.Networks {
 		for _, plugin := range missingOf(n.NetworkConfigList, c.Missing) {
 			all = append(all, complaint{
@@ -238,9 +260,10 @@ func (s *store) read() *Config {
 			return next
 		}
 		more, err := s.watch.follow(s.places(next))
-		if err != nil {
-			s.warn("watching network configurations", "error", err)
+		if err != nil && (s.blind == nil || s.blind.Error() != err.Error()) {
+			s.warn("not all network configurations can be watched, they are read again every "+s.pace.blind.String(), "error", err)
 		}
+		s.blind = err
 		if !more {
 			return next
 		}

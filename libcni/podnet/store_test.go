@@ -7,12 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/invoke"
 )
 
 // followed is a store on real directories, and the configurations it published.
@@ -182,6 +186,35 @@ func TestReloadNow(t *testing.T) {
 	assert.True(t, errors.Is(err, ErrClosed) || errors.Is(err, context.Canceled), "%v", err)
 }
 
+// Who waits for a reload waits as long as its context allows, and no longer for somebody
+// who is being told of it.
+func TestReloadEndsWithItsContext(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "net.d")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	goOn := make(chan struct{})
+	s := &store{
+		dir: dir, pace: pace{quiet: time.Hour, blind: time.Hour, rescan: time.Hour},
+		find: func(string) error { return nil }, warn: func(string, ...any) {},
+		changed: func(*Config) { cancel(assert.AnError); <-goOn },
+	}
+	s.openWith(nil)
+	defer s.close()
+	defer close(goOn)
+	write(t, conflist("a", "one"), dir, "10-a.conflist")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.reload(ctx)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		require.ErrorIs(t, err, assert.AnError)
+		require.ErrorIs(t, err, context.Canceled)
+	case <-time.After(20 * time.Second):
+		t.Fatal("still waiting")
+	}
+}
+
 // Without fsnotify the directory is read again and again.
 func TestWatchBlind(t *testing.T) {
 	root := t.TempDir()
@@ -192,6 +225,59 @@ func TestWatchBlind(t *testing.T) {
 	t.Cleanup(f.close)
 	write(t, conflist("a", "one"), dir, "10-a.conflist")
 	f.until("a/one")
+}
+
+// What nobody tells of is found by reading again, seldom; often where files cannot be
+// watched, as on a node that has no watches left, which is logged once.
+func TestRescan(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		add      error
+		pace     pace
+		warnings int
+	}{
+		{"all is watched", nil, pace{quiet: time.Hour, rescan: 5 * time.Millisecond, blind: time.Hour}, 0},
+		{"no watches left", syscall.ENOSPC, pace{quiet: time.Hour, rescan: time.Hour, blind: 5 * time.Millisecond}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, conflist("a", "one"), dir, "10-a.conflist")
+			var installed atomic.Bool
+			var warnings atomic.Int32
+			changes := make(chan *Config, 10)
+			s := &store{
+				dir: dir, pace: test.pace,
+				find: func(string) error {
+					if installed.Load() {
+						return nil
+					}
+					return invoke.ErrPluginNotFound
+				},
+				warn: func(msg string, _ ...any) {
+					if strings.Contains(msg, "watched") {
+						warnings.Add(1)
+					}
+				},
+				changed: func(c *Config) { changes <- c },
+			}
+			w, err := newWatch()
+			require.NoError(t, err)
+			if test.add != nil {
+				w.add = func(string) error { return test.add }
+			}
+			s.openWith(w)
+			defer s.close()
+			require.Equal(t, []string{"bridge"}, s.current.Load().Missing)
+			installed.Store(true)
+			select {
+			case c := <-changes:
+				assert.Empty(t, c.Missing)
+			case <-time.After(20 * time.Second):
+				t.Fatal("not seen")
+			}
+			assert.EqualValues(t, test.warnings, warnings.Load())
+		})
+	}
 }
 
 // An event may come late, about what has been read already: two readings of it are no

@@ -21,6 +21,7 @@ import (
 // [watch.follow] compares that with what is there now.
 type watch struct {
 	notify *fsnotify.Watcher
+	add    func(path string) error // notify's
 	placed map[string]*placed
 }
 
@@ -50,7 +51,7 @@ func newWatch() (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &watch{notify: notify, placed: map[string]*placed{}}, nil
+	return &watch{notify: notify, add: notify.Add, placed: map[string]*placed{}}, nil
 }
 
 // follow watches these directories, with all their entries, and these files. It
@@ -107,7 +108,7 @@ func (w *watch) follow(dirs, files []string) (more bool, err error) {
 			continue
 		}
 		if w.placed[path] == nil {
-			if addErr := w.notify.Add(path); addErr != nil {
+			if addErr := w.add(path); addErr != nil {
 				if !errors.Is(addErr, os.ErrNotExist) {
 					errs = append(errs, &os.PathError{Op: "watch", Path: path, Err: addErr})
 				}
