@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -37,17 +38,21 @@ func BenchmarkAttachDetach(b *testing.B) {
 						defer detach(b, id)
 					}
 					var next atomic.Int64
-					b.SetParallelism(parallel)
+					var all sync.WaitGroup
 					b.ReportAllocs()
 					b.ResetTimer()
-					b.RunParallel(func(pb *testing.PB) {
-						for pb.Next() {
-							id := fmt.Sprintf("con%d", next.Add(1))
-							attach(b, id)
-							detach(b, id)
-						}
-					})
+					for range parallel { // containers, however many processors there are
+						all.Go(func() {
+							for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+								id := fmt.Sprintf("con%d", i)
+								attach(b, id)
+								detach(b, id)
+							}
+						})
+					}
+					all.Wait()
 					b.StopTimer()
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "containers/s")
 				})
 			}
 			dir := b.TempDir()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cnikit/cnikit/types"
 	"github.com/cnikit/cnikit/version"
 )
 
@@ -30,6 +31,94 @@ func (*hanging) ExecPlugin(ctx context.Context, _ string, stdin []byte, environ 
 	}
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+// openHanging opens a manager of networks with hanging plugins.
+func openHanging(t *testing.T, timeouts Timeouts, networks ...string) *Manager {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range networks {
+		write(t, `{"cniVersion":"1.1.0","name":"`+name+`","plugins":[{"type":"first"},{"type":"second"}]}`, dir, "net.d", name+".conflist")
+	}
+	m, err := Open(t.Context(), Options{
+		ConfDir: filepath.Join(dir, "net.d"), CacheDir: filepath.Join(dir, "cache"), Exec: &hanging{},
+		NoLoopback: true, Timeouts: timeouts, blind: true,
+	})
+	require.NoError(t, err)
+	return m
+}
+
+// Each verb has a bound of its own, for callers without a deadline too.
+func TestTimeoutsBoundEachVerb(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := openHanging(t, Timeouts{
+			Add: 3 * time.Second, Check: 5 * time.Second, Del: 7 * time.Second, GC: 11 * time.Second, Status: 13 * time.Second,
+		}, "a", "c")
+		defer m.Close()
+		took := func(want time.Duration, do func() error) {
+			t.Helper()
+			start := time.Now()
+			require.ErrorIs(t, do(), context.DeadlineExceeded)
+			assert.Equal(t, want, time.Since(start))
+		}
+		attach := func(network string) error {
+			_, err := m.Attach(t.Context(), Pod{ID: "con1", NetNS: "/proc/self/ns/net", Networks: []Network{{Name: network}}})
+			return err
+		}
+		require.NoError(t, attach("a"))
+		took(5*time.Second, func() error { return m.Check(t.Context(), "con1") })
+		took(11*time.Second, func() error {
+			_, err := m.GC(t.Context(), GCArgs{Valid: []types.GCAttachment{{ContainerID: "con1"}}})
+			return err
+		})
+		took(3*time.Second+7*time.Second, func() error { return attach("c") })
+		took(13*time.Second, func() error {
+			status, err := m.Status(t.Context())
+			require.NoError(t, err)
+			return status[0].Err
+		})
+	})
+}
+
+// A negative timeout is none; STATUS and what undoes a failed Attach are bounded all the
+// same.
+func TestNoTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := openHanging(t, Timeouts{Add: -1, Check: -1, Del: -1, GC: -1, Status: -1}, "a", "c")
+		defer m.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		start := time.Now()
+		status, err := m.Status(ctx)
+		require.NoError(t, err)
+		require.ErrorIs(t, status[0].Err, context.DeadlineExceeded)
+		assert.Equal(t, 10*time.Second, time.Since(start))
+		start = time.Now()
+		_, err = m.Attach(ctx, Pod{ID: "con1", NetNS: "/proc/self/ns/net", Networks: []Network{{Name: "c"}}})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 24*time.Hour-10*time.Second+time.Minute, time.Since(start))
+	})
+}
+
+// Who shares an answer of STATUS with others may edit it.
+func TestStatusAnswerIsACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := openHanging(t, Timeouts{}, "a")
+		defer m.Close()
+		answers := make(chan []NetworkStatus, 2)
+		for range cap(answers) {
+			go func() {
+				status, err := m.Status(t.Context())
+				assert.NoError(t, err)
+				answers <- status
+			}()
+		}
+		one, other := <-answers, <-answers
+		assert.Equal(t, one, other)
+		one[0].State, one[0].Plugins[0].State = Ready, Ready
+		assert.Equal(t, Failed, other[0].State)
+		assert.Equal(t, Failed, other[0].Plugins[0].State)
+	})
 }
 
 // What Timeouts promise: Attach has returned when its context has ended and Del has

@@ -11,8 +11,8 @@ import (
 
 // Check asks the plugins whether the container's attachments are as ADD left them,
 // with the configuration and arguments of ADD: those to the named networks, without
-// names all. Attachments to a network whose version has no CHECK, or that disables
-// it, pass.
+// names all (SPEC.md, section 3, "Checking an attachment"). Attachments to a network
+// whose version has no CHECK, or that disables it, pass.
 //
 // It goes on after an error and returns all of them, joined, each an [*Error] with
 // one of [libcni.CNIConfig.CheckNetworkList]; errors.Is finds [libcni.ErrNoRecord] if

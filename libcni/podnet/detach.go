@@ -16,8 +16,9 @@ import (
 
 // Detach detaches a container from the named networks, without names from all and
 // from its loopback interface. It works from the records, with the configuration
-// and arguments of ADD, the last attachment first. What failed Attaches have left
-// is cleaned up as well. To detach what is not attached succeeds.
+// and arguments of ADD, the last attachment first (SPEC.md, section 3, "Deleting an
+// attachment"). What failed Attaches have left is cleaned up as well. To detach what is
+// not attached succeeds.
 //
 // It goes on after an error and returns all of them, joined, each an [*Error] with
 // one of [libcni.CNIConfig.DelAttachment]. With names, what else an earlier operation

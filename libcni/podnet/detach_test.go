@@ -21,12 +21,16 @@ import (
 
 func TestDetach(t *testing.T) {
 	n := newNode(t, "a", "b")
-	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	_, err := n.Attach(t.Context(), pod("con1", "b", "a")) // an order that no sorting makes
 	require.NoError(t, err)
+	_, err = n.Attach(t.Context(), pod("con1", "b/aa0"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"b/eth0", "a/eth1", "b/aa0"}, n.attached("con1"))
 	n.take()
 	require.NoError(t, n.Detach(t.Context(), "con1"))
 	assert.Equal(t, []string{
-		"DEL b con1 eth1 second", "DEL b con1 eth1 first", "DEL a con1 eth0 second", "DEL a con1 eth0 first",
+		"DEL b con1 aa0 second", "DEL b con1 aa0 first",
+		"DEL a con1 eth1 second", "DEL a con1 eth1 first", "DEL b con1 eth0 second", "DEL b con1 eth0 first",
 	}, n.take())
 	assert.Empty(t, n.state())
 	n.nothingLeft()
@@ -332,6 +336,38 @@ func TestCheck(t *testing.T) {
 	assert.Len(t, n.take(), 4, "the other network is checked too")
 	require.ErrorIs(t, n.Check(t.Context(), "con1", "unknown"), libcni.ErrNoRecord)
 	n.nothingBegun()
+}
+
+// CHECK gets what ADD got, whatever is configured now: of a list and of a single plugin,
+// which another program has attached.
+func TestCheckUsesTheRecord_R22(t *testing.T) {
+	n := newNode(t, "a")
+	p := pod("con1", "a")
+	p.Name, p.Capabilities.MAC = "web", []byte{2, 0, 0, 0, 0, 1}
+	_, err := n.Attach(t.Context(), p)
+	require.NoError(t, err)
+	add := n.requests[1]
+	other := libcni.New([]string{"/plugins"}, libcni.Options{Exec: n.world, CacheDir: n.opts.CacheDir})
+	plugin, err := libcni.NetworkPluginConfFromBytes([]byte(`{"cniVersion":"1.0.0","name":"single","type":"third"}`))
+	require.NoError(t, err)
+	_, err = other.AddNetwork(t.Context(), plugin, &libcni.RuntimeConf{ContainerID: "con1", IfName: "eth9", NetNS: p.NetNS})
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(n.opts.ConfDir))
+	_, err = n.Reload(t.Context())
+	require.NoError(t, err)
+
+	n.take()
+	require.NoError(t, n.Check(t.Context(), "con1"))
+	require.Len(t, n.requests, 3)
+	check := n.requests[1]
+	assert.Equal(t, "second", check.plugin)
+	assert.Equal(t, add.args, check.args)
+	assert.Equal(t, add.netns, check.netns)
+	assert.Equal(t, add.conf["runtimeConfig"], check.conf["runtimeConfig"])
+	assert.NotNil(t, check.conf["prevResult"])
+	assert.Equal(t, "CHECK single con1 eth9 third", n.requests[2].String())
+	delete(n.made, made{"single", "con1", "eth9", "third"})
+	require.ErrorContains(t, n.Check(t.Context(), "con1"), "network single interface eth9: is not there")
 }
 
 // nothingBegun fails the test if an operation is under way or unfinished.

@@ -14,10 +14,9 @@ import (
 // is for those networks alone.
 //
 // It returns the attachments concerned, and logs those that it gives up. One with an
-// error may have left behind what
-// the plugins made for it, an address, an interface, a port; nothing on disk tells of
-// it any more. For the plugins it is no valid attachment from now on, and those that
-// know GC clean up after it when [Manager.GC] runs.
+// error may have left behind what the plugins made for it, an address, an interface, a
+// port; nothing on disk tells of it any more. For the plugins it is no valid attachment
+// from now on, and those that know GC clean up after it when [Manager.GC] runs.
 //
 // DEL is run for a damaged record too, with the network's configuration: without the
 // capability arguments of ADD and, if the container's other records do not tell it,
@@ -25,10 +24,9 @@ import (
 // error.
 //
 // What ctx does not leave the time for stays, as after a Detach that failed: each DEL
-// may take Timeouts.Del. The
-// error joins the context's and what could not be forgotten: a file that cannot be
-// removed, a damaged record that no configured network owns, which is for the
-// operator to remove.
+// may take Timeouts.Del. The error joins the context's and what could not be forgotten: a
+// file that cannot be removed, a damaged record that no configured network owns, which is
+// for the operator to remove.
 func (m *Manager) Forget(ctx context.Context, containerID string, networks ...string) ([]Leftover, error) {
 	h, err := m.hold(ctx, containerID, false, false)
 	if err != nil {

@@ -51,14 +51,15 @@ type Options struct {
 	// of the machine.
 	NoSync bool
 
-	// Logger gets what goes wrong without failing a call: bad configurations and
-	// plugins that are not installed, each at Open or when it comes up; leftovers;
-	// waiting for plugins that outlive their runtime; capability arguments that no
-	// plugin takes; at level Info the leftovers that Open has cleaned up. Nil: nobody.
+	// Logger gets what goes wrong without failing a call: configurations that are bad
+	// or odd, and plugins that are not installed, each at Open or when it comes up;
+	// directories that cannot be read or watched; leftovers; waiting for plugins that
+	// outlive their runtime; capability arguments that no plugin takes; at level Info
+	// the leftovers that Open has cleaned up. Nil: nobody.
 	Logger *slog.Logger
-	// OnChange is called with each new configuration, one at a time. It must
-	// return soon: the directory is not followed meanwhile. It must not call
-	// Close or Reload.
+	// OnChange is called with each new configuration after the one that Open loads,
+	// one at a time, and perhaps before Open has returned. It must return soon: the
+	// directory is not followed meanwhile. It must not call Close or Reload.
 	OnChange func(*Config)
 
 	pace  pace // of following the directory; zero: defaultPace
@@ -68,8 +69,9 @@ type Options struct {
 }
 
 // Timeouts bound the verbs, each for one network and one container. 0 stands for
-// the time given here, a negative value for no bound. Waiting for other operations
-// on a container is bounded by the caller's context alone.
+// the time given here, a negative value for no bound. Waiting for a place among
+// [Options].MaxPlugins counts; waiting for other operations on a container is bounded by
+// the caller's context alone.
 //
 // All are within the caller's context, but for what undoes a failed Attach: that
 // has Del for each network to undo, the failed one and loopback included. So Attach
@@ -86,7 +88,8 @@ type Timeouts struct {
 
 // Errors that operations return; found by errors.Is.
 var (
-	// ErrClosed says that the manager was closed.
+	// ErrClosed says that the manager was closed. All methods of it return that then,
+	// but for Config and Attachments.
 	ErrClosed = errors.New("network manager is closed")
 	// ErrInterfaceInUse says that another attachment of the container has the
 	// interface name.

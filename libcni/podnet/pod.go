@@ -10,7 +10,8 @@ import (
 	"github.com/cnikit/cnikit/types"
 )
 
-// Pod is a container and the networks that it is to be attached to.
+// Pod is a container and the networks that it is to be attached to. ID and NetNS are
+// needed, the rest is not.
 type Pod struct {
 	// ID is the container's ID; of a Kubernetes pod, its sandbox's.
 	ID string
