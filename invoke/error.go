@@ -16,12 +16,13 @@ import (
 	"github.com/cnikit/cnikit/types"
 )
 
-// PluginError says why one run of one plugin failed. Its text is what the plugin
-// said, or what containernetworking/cni says in the plugin's place; everything
-// else is in the fields, in %+v (several lines, for people) and in LogValue (for
-// log/slog). The last two also say whether the network namespace or the "ipam" plugin
-// was not there when ADD or CHECK failed, and what to do, where that is known. Neither
-// the request nor CNI_ARGS is ever part of any of them.
+// PluginError says why one run of one plugin failed (specification, section 5,
+// "Error"). Its text is what the plugin said, or what containernetworking/cni says in
+// the plugin's place. Everything else is in the fields, in %+v (several lines, for
+// people) and in LogValue (for log/slog); the last two also say whether the network
+// namespace or the "ipam" plugin was not there when ADD or CHECK failed, and what to
+// do, where that is known. Neither the request nor CNI_ARGS is ever part of any of
+// them.
 //
 // errors.As finds the plugin's own *types.Error, errors.As and errors.Is also what
 // ended the process: *exec.ExitError, context.DeadlineExceeded, an fs.PathError.

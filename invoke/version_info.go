@@ -22,8 +22,8 @@ func VersionArgs() *Args {
 }
 
 // GetVersionInfo asks the plugin at pluginPath for the specification versions it
-// supports. A plugin too old to know the question supports 0.1.0. A nil exec runs
-// a process. The error is a [*PluginError].
+// supports (specification, section 2, "VERSION"). A plugin too old to know the
+// question supports 0.1.0. A nil exec runs a process. The error is a [*PluginError].
 func GetVersionInfo(ctx context.Context, pluginPath string, exec Exec) (version.PluginInfo, error) {
 	c := &Call{
 		Plugin:  filepath.Base(pluginPath),

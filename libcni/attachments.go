@@ -23,7 +23,7 @@ func (k AttachmentKey) String() string {
 	return k.Network + "/" + k.ContainerID + "/" + k.IfName
 }
 
-// Attachment is what the record of one attachment says.
+// Attachment is what the record of one attachment says. It is the caller's own.
 type Attachment struct {
 	AttachmentKey
 	// Config is the effective configuration of the network at ADD: a list, or a

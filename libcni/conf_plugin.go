@@ -11,9 +11,10 @@ import (
 	"github.com/cnikit/cnikit/types"
 )
 
-// NetworkPluginConfFromBytes parses the configuration of one plugin. The bytes
-// are kept, not copied. It does not know which network they belong to: the
-// plugin gets the name and the version of the list it is put in.
+// NetworkPluginConfFromBytes parses the configuration of one plugin (SPEC.md, section
+// 1, "Plugin configuration objects"). The bytes are kept, not copied. It does not know
+// which network they belong to: the plugin gets the name and the version of the list
+// it is put in.
 //
 // The error is a [*ConfError].
 func NetworkPluginConfFromBytes(pluginConfBytes []byte) (*PluginConfig, error) {

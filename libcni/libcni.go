@@ -19,7 +19,8 @@ var CacheDir = "/var/lib/cni"
 const CNICacheV1 = "cniCacheV1"
 
 // RuntimeConf names one attachment and holds what the runtime passes to its
-// plugins besides the network configuration.
+// plugins besides the network configuration (SPEC.md, section 3, "Attachment
+// Parameters"). No method changes one.
 type RuntimeConf struct {
 	// ContainerID, NetNS and IfName become CNI_CONTAINERID, CNI_NETNS and
 	// CNI_IFNAME. NetNS may be empty for DEL; whether it is there is not checked.
@@ -92,9 +93,9 @@ type GCArgs struct {
 	ValidAttachments []types.GCAttachment
 }
 
-// CNI is the interface of a runtime's side of the specification. It has the
-// methods it has upstream, no more and no fewer, because runtimes implement it
-// in their tests; what is new is on [CNIConfig] only.
+// CNI is the interface of a runtime's side of the specification; [CNIConfig] says what
+// each method does. It has the methods it has upstream, no more and no fewer, because
+// runtimes implement it in their tests; what is new is on CNIConfig only.
 type CNI interface {
 	AddNetworkList(ctx context.Context, net *NetworkConfigList, rt *RuntimeConf) (types.Result, error)
 	CheckNetworkList(ctx context.Context, net *NetworkConfigList, rt *RuntimeConf) error
