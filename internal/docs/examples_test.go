@@ -24,7 +24,7 @@ var shown = map[string][]string{
 		"New", "Options", "RuntimeConf", "ConfError", "RecordError", "RequestError",
 	},
 	"libcni/podnet": {
-		"Open", "Attach", "Detach", "Check", "GC", "Recover", "Status", "Attachments", "Close",
+		"Open", "Attach", "Detach", "Check", "GC", "Recover", "Forget", "Status", "Attachments", "Config", "Close",
 	},
 	"invoke": {
 		"Call", "CheckResult", "ConvertResult", "DecodeResult", "DelegateAdd", "EnvPolicy", "FindInPath", "InProcess",

@@ -2,6 +2,7 @@ package podnet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -57,16 +58,102 @@ func ExampleManager_GC() {
 	// 1 left <nil>
 }
 
-// What an earlier process has left undone is finished by Open; Recover does it
-// again when what was in the way is gone.
-func ExampleManager_Recover() {
-	ctx := context.Background()
-	manager, done := exampleManager(ctx)
-	defer done()
+// exampleStuck opens a manager for one network, whose plugin fails each ADD and,
+// as long as stuck says so, each DEL.
+func exampleStuck(ctx context.Context, stuck *bool) (manager *podnet.Manager, done func()) {
+	dir, err := os.MkdirTemp("", "podnet")
+	if err != nil {
+		log.Fatal(err)
+	}
+	conf := `{"cniVersion":"1.1.0","name":"backend","plugins":[{"type":"table"}]}`
+	if err := os.WriteFile(filepath.Join(dir, "10-backend.conflist"), []byte(conf), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	manager, err = podnet.Open(ctx, podnet.Options{
+		ConfDir: dir, CacheDir: filepath.Join(dir, "cache"), NoLoopback: true,
+		Exec: &invoke.InProcess{Plugins: map[string]*invoke.Plugin{"table": {
+			Add: func(context.Context, *invoke.Request) (types.Result, error) {
+				return nil, errors.New("the table is full")
+			},
+			Del: func(context.Context, *invoke.Request) error {
+				if *stuck {
+					return errors.New("the table is locked")
+				}
+				return nil
+			},
+		}}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return manager, func() { manager.Close(); os.RemoveAll(dir) }
+}
 
+// What could not be undone, here because DEL failed as well, is finished when what was
+// in the way is gone; so is what a process that was killed has left.
+func ExampleManager_Recover() {
+	ctx, stuck := context.Background(), true
+	manager, done := exampleStuck(ctx, &stuck)
+	defer done()
+	_, err := manager.Attach(ctx, podnet.Pod{ID: "con1", NetNS: "/run/netns/con1"})
+	fmt.Println("attached:", err == nil)
+
+	for _, stuck = range []bool{true, false} {
+		leftovers, _ := manager.Recover(ctx)
+		for _, l := range leftovers {
+			fmt.Println(l.AttachmentKey, "is detached:", l.Err == nil)
+		}
+	}
 	leftovers, err := manager.Recover(ctx)
 	fmt.Println(len(leftovers), err)
-	// Output: 0 <nil>
+	// Output:
+	// attached: false
+	// backend/con1/eth0 is detached: false
+	// backend/con1/eth0 is detached: true
+	// 0 <nil>
+}
+
+// What can never be detached is given up: nothing on disk tells of it any more.
+func ExampleManager_Forget() {
+	ctx, stuck := context.Background(), true
+	manager, done := exampleStuck(ctx, &stuck)
+	defer done()
+	_, err := manager.Attach(ctx, podnet.Pod{ID: "con1", NetNS: "/run/netns/con1"})
+	fmt.Println("attached:", err == nil)
+	fmt.Println("detached:", manager.Detach(ctx, "con1") == nil)
+
+	forgotten, err := manager.Forget(ctx, "con1")
+	for _, l := range forgotten {
+		fmt.Println(l.AttachmentKey, "may have left something behind:", l.Err != nil)
+	}
+	fmt.Println(err)
+	fmt.Println("detached:", manager.Detach(ctx, "con1") == nil)
+	// Output:
+	// attached: false
+	// detached: false
+	// backend/con1/eth0 may have left something behind: true
+	// <nil>
+	// detached: true
+}
+
+// The configuration as it is now, with what is wrong in it.
+func ExampleManager_Config() {
+	manager, done := exampleManager(context.Background())
+	defer done()
+
+	config := manager.Config()
+	for _, n := range config.Networks {
+		fmt.Println(filepath.Base(n.File), n.Name)
+	}
+	network, err := config.Default("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("default:", network.Name, "bad:", len(config.Bad), "missing plugins:", len(config.Missing))
+	// Output:
+	// backend.conflist backend
+	// frontend.conflist frontend
+	// default: backend bad: 0 missing plugins: 0
 }
 
 func ExampleManager_Status() {
