@@ -5,6 +5,7 @@ package invoke_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -121,6 +122,32 @@ func TestStdin(t *testing.T) {
 		_, err := new(invoke.RawExec).ExecPlugin(context.Background(), script(t, `exit 1`), big, nil)
 		assert.EqualError(t, err, "netplugin failed with no error message: exit status 1", "and nothing about a broken pipe")
 	})
+}
+
+// Neither what a plugin wrote nor that it has closed its outputs says how it will end.
+func TestPluginThatClosesItsOutputs(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]int{"0": 0, "3": 3} {
+		gate := fifo(t)
+		path := script(t, `echo 1; exec >&- 2>&-; read x < `+gate+`; exit `+status)
+		done := make(chan error, 1)
+		go func() {
+			out, err := new(invoke.RawExec).ExecPlugin(context.Background(), path, nil, nil)
+			if err == nil && string(out) != "1\n" {
+				err = errors.New(string(out))
+			}
+			done <- err
+		}()
+		require.NoError(t, os.WriteFile(gate, []byte("x\n"), 0))
+		err := <-done
+		if want == 0 {
+			require.NoError(t, err)
+			continue
+		}
+		var failed *invoke.PluginError
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, want, failed.ExitCode)
+	}
 }
 
 // busy copies a script and keeps the copy open for writing.

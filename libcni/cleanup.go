@@ -99,7 +99,7 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 		}
 	}
 	r, err := u.store.read(k)
-	if err != nil || u.stale != nil && !u.asFound(k, r) {
+	if err != nil || u.stale != nil && u.recordedSince(k, r) {
 		return err
 	}
 	for _, request := range delRequests(r, found) {
@@ -118,14 +118,10 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 	return join(running...)
 }
 
-// asFound reports whether the attachment is still on record as GC found it, or still
-// is not. An ADD's record is made later than the one before it.
-func (u *cleanup) asFound(k key, r *record) bool {
-	made, stale := u.stale[k]
-	if r == nil || r.bare {
-		return !stale
-	}
-	return stale && made.Equal(r.created)
+// recordedSince reports whether the record is another one than GC found, if it found
+// one: each is made at a time of its own. Bare results are not ADD's.
+func (u *cleanup) recordedSince(k key, r *record) bool {
+	return r != nil && !r.bare && !r.created.Equal(u.stale[k])
 }
 
 // lock locks the attachment's intents and returns the names of those that it cannot

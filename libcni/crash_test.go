@@ -2,12 +2,9 @@ package libcni
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -21,7 +18,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cnikit/cnikit/internal/atomicfile"
 	"github.com/cnikit/cnikit/types"
 )
 
@@ -236,111 +232,6 @@ func TestKilledAtRandom(t *testing.T) {
 		recovered(t, w, fmt.Sprintf("kill %d after %v, seed %d", i, after, seed+uint64(i)))
 	}
 	finish(t, w)
-}
-
-// A process may die, or the machine, while the result is written behind an intent, and
-// before that has become the record: the file is cut off anywhere in the result.
-func TestCutOffWhileIntentBecomesRecord(t *testing.T) {
-	if !atomicfile.Moves {
-		t.Skip("intent and record are two files here")
-	}
-	w := openWorld(t, t.TempDir(), true)
-	cut := func(n int) (left bool) {
-		w.cni.fault = func(op, path string) error {
-			if (op == "rename" || op == "link") && strings.Contains(path, "results") {
-				return errInjected
-			}
-			return nil
-		}
-		rt := w.rt("c1")
-		rt.Args = [][2]string{{"K", "V"}}
-		_, err := w.cni.AddNetworkList(t.Context(), w.list, rt)
-		require.ErrorIs(t, err, errInjected)
-		w.cni.fault = nil
-		pending, err := w.cni.Pending(AttachmentKey{})
-		require.NoError(t, err)
-		require.Len(t, pending, 1)
-		data, err := os.ReadFile(pending[0].Path)
-		require.NoError(t, err)
-		_, err = decodeRecord(data)
-		require.NoError(t, err, "the whole record")
-		from := bytes.LastIndex(data, []byte(`,"result":`))
-		require.Positive(t, from)
-		require.NoError(t, os.Truncate(pending[0].Path, int64(min(from+n, len(data)))))
-		pending, err = w.cni.Pending(AttachmentKey{})
-		require.NoError(t, err)
-		require.Equal(t, rt.Args, pending[0].Args)
-		require.Equal(t, string(w.list.Bytes), string(pending[0].Config))
-		return from+n < len(data)
-	}
-	for n, left := 0, true; left; n++ {
-		for _, clean := range []func() error{
-			func() error { return w.cni.DelContainer(t.Context(), "c1") },
-			func() error { return w.cni.GCNetworkList(t.Context(), w.list, &GCArgs{}) },
-		} {
-			left = cut(n)
-			require.Len(t, w.exec.state(t, "c1"), 3)
-			require.NoError(t, clean(), "cut off after %d bytes", n)
-			require.Empty(t, w.exec.state(t, ""), "cut off after %d bytes", n)
-			require.Empty(t, w.cni.store(nil).files(t))
-		}
-	}
-}
-
-// The result of an ADD that was cut off before its intent became the record is the
-// prevResult of its DEL, if it is whole.
-func TestDelOfAnAddThatWasNotRecorded(t *testing.T) {
-	if !atomicfile.Moves {
-		t.Skip("intent and record are two files here")
-	}
-	verbs := maps.Clone(dels)
-	verbs["GC"] = func(f *fixture, ctx context.Context, list *NetworkConfigList) error {
-		return f.GCNetworkList(ctx, list, &GCArgs{})
-	}
-	const result = `{"cniVersion":"1.0.0","dns":{"domain":"last"}}`
-	for name, del := range verbs {
-		for part, cut := range map[string]int64{"whole": 0, "without its last brace": 2} {
-			t.Run(name+", "+part, func(t *testing.T) {
-				f := newFixture(t, Options{})
-				list := mustList(t, oneConfig)
-				f.fault = func(op, path string) error {
-					if op == "rename" && filepath.Base(filepath.Dir(path)) == "results" {
-						return errInjected
-					}
-					return nil
-				}
-				replies := []string{result}
-				if name == "DelNetworkList" { // with what it is given, and the last result
-					replies = []string{`{"cniVersion":"1.0.0"}`, result}
-				}
-				for i, reply := range replies {
-					f.fake.replies["one ADD"] = reply
-					f.rt.Args = [][2]string{{"TRY", strconv.Itoa(i)}}
-					_, err := f.AddNetworkList(t.Context(), list, f.rt)
-					require.ErrorIs(t, err, errInjected)
-				}
-				f.fault = nil
-				pending, err := f.Pending(AttachmentKey{})
-				require.NoError(t, err)
-				require.Len(t, pending, len(replies))
-				for _, p := range pending {
-					info, err := os.Stat(p.Path)
-					require.NoError(t, err)
-					require.NoError(t, os.Truncate(p.Path, info.Size()-cut))
-				}
-				f.fake.take()
-				require.NoError(t, del(f, t.Context(), list))
-				runs := f.fake.take()
-				require.Len(t, runs, 1)
-				want := result
-				if cut > 0 {
-					want = ""
-				}
-				assert.Equal(t, want, runs[0].prev())
-				assert.Empty(t, f.store(nil).files(t))
-			})
-		}
-	}
 }
 
 // TestKilledAtEveryFileOperation has the process kill itself before each file

@@ -39,7 +39,7 @@ func TestFewDescriptors(t *testing.T) {
 		return
 	}
 	const limit = 64
-	w := newOrphanWorld(t, t.TempDir(), `echo '{"cniVersion":"1.0.0"}'`, Options{})
+	w := newOrphanWorld(t, t.TempDir(), `echo '{"cniVersion":"1.0.0"}'`, Options{WaitForAdd: -1})
 	add := func() error {
 		_, err := w.AddNetworkList(t.Context(), w.list, w.rt)
 		return err

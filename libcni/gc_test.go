@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -289,4 +290,37 @@ func TestGCKeepsWhatItCouldNotDel(t *testing.T) {
 	f.fake.replies = nil
 	require.NoError(t, f.GCNetworkList(t.Context(), list3(t, v1), &GCArgs{}), "and lets go of the lock")
 	assert.Empty(t, s.files(t))
+}
+
+// A bare result beside what a failed ADD left is no ADD's: it does not keep GC from it.
+func TestGCOfALeftoverBesideABareResult(t *testing.T) {
+	f := newFixture(t, Options{})
+	s, k := f.store(nil), key{"net", "c1", "eth0"}
+	fails(t, s, k, oneConfig)
+	require.NoError(t, os.WriteFile(filepath.Join(s.resultsPath(), k.file()), []byte(`{"cniVersion":"1.0.0"}`), 0o600))
+	require.NoError(t, f.GCNetworkList(t.Context(), mustList(t, oneConfig), &GCArgs{}))
+	assert.Equal(t, []string{"one DEL"}, slices.Compact(f.fake.calls()))
+	assert.Empty(t, s.files(t))
+}
+
+// What an ADD records while what was left of another one is cleaned up stays.
+func TestRecordMadeDuringCleanup(t *testing.T) {
+	for name, clean := range map[string]func(f *fixture) error{
+		"GC": func(f *fixture) error { return f.GCNetworkList(t.Context(), mustList(t, oneConfig), &GCArgs{}) },
+		"DelAttachment": func(f *fixture) error {
+			return f.DelAttachment(t.Context(), AttachmentKey{"net", "c1", "eth0"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			s, k := f.store(nil), key{"net", "c1", "eth0"}
+			fails(t, s, k, oneConfig)
+			f.fake.replies["DEL"] = func(run) ([]byte, error) {
+				keep(t, s, k, `{"cniVersion":"1.0.0"}`)
+				return nil, nil
+			}
+			require.NoError(t, clean(f))
+			assert.Equal(t, []string{"results/net-c1-eth0"}, s.files(t))
+		})
+	}
 }

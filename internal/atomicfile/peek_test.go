@@ -3,6 +3,7 @@ package atomicfile
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"sync"
 	"testing"
 
@@ -67,12 +68,18 @@ func TestPeekBesideOthers(t *testing.T) {
 	if !lendable {
 		t.Skip("no shared locks that say so")
 	}
-	d := open(t, nil)
-	require.NoError(t, put(d, "file", "content"))
+	d := open(t, func(op, _ string) error {
+		if op == "lock" && peeking.TryLock() {
+			peeking.Unlock()
+			return errors.New("somebody else may look at this moment")
+		}
+		return nil
+	})
+	require.NoError(t, os.WriteFile(d.Path("file"), nil, 0o600))
 	var all sync.WaitGroup
 	for range 2 {
 		all.Go(func() {
-			for range 3000 {
+			for range 1000 {
 				f, held, err := d.Peek("file")
 				if assert.NoError(t, err) {
 					assert.False(t, held)
