@@ -58,7 +58,8 @@ func (e *Error) Format(s fmt.State, verb rune) {
 }
 
 // CacheDirError says that nothing can be written down in the cache directory, without
-// which nothing is attached.
+// which nothing is attached; or that this process has too many files open to lock
+// anything there, without which nothing is detached either.
 type CacheDirError struct {
 	Dir string // Options.CacheDir
 	Err error

@@ -26,8 +26,9 @@ type GCArgs struct {
 // and those whose ADD failed, each with the configuration of its ADD; then it runs GC
 // on the plugins of all configured networks whose version has it (SPEC.md, section
 // 3, "Garbage-collecting a network"). No other operation on containers runs
-// meanwhile, in this process or another one with the same cache directory. Networks
-// with disableGC are left alone.
+// meanwhile, in this process or another one with the same cache directory. (Where no
+// lock can be had in it, as on a full disk, it waits for what is under way, which is
+// logged; to attach is not possible there.) Networks with disableGC are left alone.
 //
 // It returns the attachments that it detached, would detach, or could not. An
 // attachment that could not be detached counts as valid for the plugins: its next

@@ -36,7 +36,7 @@ type Network struct {
 	// Name is the network's name. Empty: the default network.
 	Name string
 	// IfName is the name of the interface in the container. Empty: the first of
-	// eth0, eth1, ... that is free.
+	// eth0, eth1, ... that is free, see [Options].IfPrefix.
 	IfName string
 	// Capabilities are capability arguments for this network. Each replaces the
 	// pod's of the same name; the others stay.

@@ -16,7 +16,7 @@ type Leftover struct {
 	Recorded bool
 	// Path is the file that told of it: its record, or the intent of its ADD.
 	Path string
-	// Err is why it could not be detached; nil if it was.
+	// Err is why it could not be detached; nil if it was, or was not tried.
 	Err error
 }
 

@@ -63,13 +63,13 @@ type PluginStatus struct {
 }
 
 // Status asks all plugins of all networks whether they are ready, in parallel, and
-// returns the networks in the order of their files, the bad files at the end. It
-// waits for no other operation and holds none up. Calls at the same time share one
-// answer.
+// returns the networks in the order of their files, the bad files at the end: a network
+// of [Config].Kept is there twice, as it is in use and with its file. It waits for no
+// other operation and holds none up. Calls at the same time share one answer.
 //
-// A plugin that has not answered within [Timeouts].Status has failed. No answer at all
-// is that of a directory without networks; see [Config].Err for one that cannot be
-// read. The error is the context's or [ErrClosed]. (SPEC.md, section 2, "STATUS".)
+// A plugin that has not answered within [Timeouts].Status has failed. An
+// empty answer is that of a directory without networks; see [Config].Err for one that
+// cannot be read. The error is the context's or [ErrClosed]. (SPEC.md, section 2, "STATUS".)
 func (m *Manager) Status(ctx context.Context) ([]NetworkStatus, error) {
 	call, err := m.flight.join(m)
 	if err != nil {
