@@ -67,9 +67,9 @@ type PluginStatus struct {
 // of [Config].Kept is there twice, as it is in use and with its file. It waits for no
 // other operation and holds none up. Calls at the same time share one answer.
 //
-// A plugin that has not answered within [Timeouts].Status has failed. An
-// empty answer is that of a directory without networks; see [Config].Err for one that
-// cannot be read. The error is the context's or [ErrClosed]. (SPEC.md, section 2, "STATUS".)
+// A plugin that has not answered within [Timeouts].Status has failed. An empty answer
+// is that of a directory without networks; see [Config].Err for one that cannot be
+// read. The error is the context's or [ErrClosed]. (SPEC.md, section 2, "STATUS".)
 func (m *Manager) Status(ctx context.Context) ([]NetworkStatus, error) {
 	call, err := m.flight.join(m)
 	if err != nil {

@@ -77,6 +77,30 @@ func TestStatus(t *testing.T) {
 	assert.Equal(t, "State(9)", podnet.State(9).String())
 }
 
+// A network stays in use when its file goes bad, and both are said.
+func TestStatusOfAKeptNetwork(t *testing.T) {
+	n := newNode(t, "a")
+	got, err := n.Status(t.Context())
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	writeFile(t, got[0].File, `{"cniVersion":"1.1.0","name":"a","plugins":[`)
+	_, err = n.Reload(t.Context())
+	require.NoError(t, err)
+	got, err = n.Status(t.Context())
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	assert.Equal(t, podnet.Ready, got[0].State)
+	assert.Equal(t, podnet.BadConfig, got[1].State)
+	assert.Equal(t, got[0].File, got[1].File)
+
+	require.NoError(t, os.Remove(got[0].File))
+	_, err = n.Reload(t.Context())
+	require.NoError(t, err)
+	got, err = n.Status(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, got)
+}
+
 // A plugin that has not answered STATUS in time runs on; Close waits for it.
 func TestCloseWaitsForStatus(t *testing.T) {
 	n := newNode(t, "a")
