@@ -33,6 +33,28 @@ func TestAttachDefaultNetwork(t *testing.T) {
 	assert.Equal(t, []string{"b/eth0"}, names(got))
 }
 
+// A network that does nothing but bring up lo is nobody's default.
+func TestDefaultIsNotLoopback(t *testing.T) {
+	n := newNode(t)
+	n.configure(50, "b", "")
+	writeFile(t, filepath.Join(n.opts.ConfDir, "00-lo.conf"), `{"cniVersion":"0.4.0","name":"mylo","type":"loopback"}`)
+	config, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	require.Len(t, config.Networks, 2)
+	got, err := n.Attach(t.Context(), pod("con1"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"b/eth0"}, names(got))
+	require.NoError(t, os.Remove(config.Networks[1].File))
+	config, err = n.Reload(t.Context())
+	require.NoError(t, err)
+	_, err = config.Default("")
+	var none libcni.NoConfigsFoundError
+	require.ErrorAs(t, err, &none)
+	lo, err := config.Default("mylo")
+	require.NoError(t, err, "by its name it is")
+	assert.Equal(t, "mylo", lo.Name)
+}
+
 func TestAttachAssignsInterfaceNames(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -137,25 +159,27 @@ func TestAttachRefuses(t *testing.T) {
 // R30: a failed ADD is followed by DEL, the failed network's too, and the networks
 // before it go as well.
 func TestAttachRollsBack_R30(t *testing.T) {
-	n := newNode(t, "a", "b", "c")
+	n := newNode(t, "a", "b", "c", "d")
 	ctx, cancel := context.WithCancel(t.Context())
 	n.before = func(_ context.Context, r request) error {
-		if r.verb == "ADD" && r.network == "b" && r.plugin == "second" {
+		if r.verb == "ADD" && r.network == "c" && r.plugin == "second" {
 			cancel() // the caller has given up as well: undoing goes on
 			return types.NewError(types.ErrTryAgainLater, "banana", "")
 		}
 		return nil
 	}
-	_, err := n.Attach(ctx, pod("con1", "a", "b", "c"))
+	_, err := n.Attach(ctx, pod("con1", "b", "a", "c", "d")) // an order that no sorting makes
 	var failed *invoke.PluginError
 	require.ErrorAs(t, err, &failed)
 	assert.True(t, failed.Retryable())
 	var at *podnet.Error
 	require.ErrorAs(t, err, &at)
-	assert.Equal(t, "b", at.Network)
+	assert.Equal(t, "c", at.Network)
 	assert.Equal(t, []string{
-		"ADD a con1 eth0 first", "ADD a con1 eth0 second", "ADD b con1 eth1 first", "ADD b con1 eth1 second",
-		"DEL b con1 eth1 second", "DEL b con1 eth1 first", "DEL a con1 eth0 second", "DEL a con1 eth0 first",
+		"ADD b con1 eth0 first", "ADD b con1 eth0 second", "ADD a con1 eth1 first", "ADD a con1 eth1 second",
+		"ADD c con1 eth2 first", "ADD c con1 eth2 second",
+		"DEL c con1 eth2 second", "DEL c con1 eth2 first", "DEL a con1 eth1 second", "DEL a con1 eth1 first",
+		"DEL b con1 eth0 second", "DEL b con1 eth0 first",
 	}, n.take())
 	assert.Empty(t, n.state())
 	n.nothingLeft()

@@ -2,10 +2,12 @@ package podnet
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +79,73 @@ func TestTimeoutsBoundEachVerb(t *testing.T) {
 			require.NoError(t, err)
 			return status[0].Err
 		})
+	})
+}
+
+// patient is an Exec whose plugins take a second, and that notes when which one began.
+type patient struct {
+	version.PluginDecoder
+	start time.Time
+	mu    sync.Mutex
+	began []string
+}
+
+func (*patient) FindInPath(plugin string, _ []string) (string, error) {
+	return "/plugins/" + plugin, nil
+}
+
+func (p *patient) ExecPlugin(_ context.Context, _ string, _ []byte, environ []string) ([]byte, error) {
+	var verb, id string
+	for _, v := range environ {
+		if value, ok := strings.CutPrefix(v, "CNI_COMMAND="); ok {
+			verb = value
+		} else if value, ok := strings.CutPrefix(v, "CNI_CONTAINERID="); ok {
+			id = " " + value
+		}
+	}
+	p.mu.Lock()
+	p.began = append(p.began, fmt.Sprint(time.Since(p.start), " ", verb, id))
+	p.mu.Unlock()
+	time.Sleep(time.Second)
+	return []byte(`{"cniVersion":"1.1.0"}`), nil
+}
+
+// Who waits for another operation of this process begins as soon as that ends, in the
+// order in which they came, and GC runs alone. (Between processes they look now and then.)
+func TestOperationsTakeTurns_R28_R29(t *testing.T) {
+	dir := t.TempDir()
+	write(t, `{"cniVersion":"1.1.0","name":"a","plugins":[{"type":"first"}]}`, dir, "net.d", "a.conflist")
+	synctest.Test(t, func(t *testing.T) {
+		exec := &patient{start: time.Now()}
+		m, err := Open(t.Context(), Options{
+			ConfDir: filepath.Join(dir, "net.d"), CacheDir: filepath.Join(dir, "cache"), Exec: exec, NoLoopback: true, blind: true,
+		})
+		require.NoError(t, err)
+		defer m.Close()
+		attach := func(id string) func() error {
+			return func() error {
+				_, err := m.Attach(t.Context(), Pod{ID: id, NetNS: "/proc/self/ns/net"})
+				return err
+			}
+		}
+		check := func(id string) func() error { return func() error { return m.Check(t.Context(), id) } }
+		gc := func() error {
+			_, err := m.GC(t.Context(), GCArgs{Valid: []types.GCAttachment{{ContainerID: "con1"}, {ContainerID: "con2"}, {ContainerID: "con3"}}})
+			return err
+		}
+		for _, do := range []func() error{
+			attach("con1"), check("con1"), attach("con2"), check("con1"), gc, check("con2"), attach("con3"), gc, check("con3"), check("con1"),
+		} {
+			go func() { assert.NoError(t, do()) }()
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		slices.Sort(exec.began)
+		assert.Equal(t, []string{
+			"0s ADD con1", "0s ADD con2", "1s GC ", "2s ADD con3", "3s GC ",
+			"4s CHECK con1", "4s CHECK con2", "4s CHECK con3", "5s CHECK con1", "6s CHECK con1",
+		}, exec.began)
 	})
 }
 
