@@ -177,7 +177,7 @@ func (f *File) same() error {
 // Path returns the file's path as it is now.
 func (f *File) Path() string { return f.dir.Path(f.name) }
 
-// Read returns what is in the file, if it is a regular one.
+// Read returns all that is in the file, if it is a regular one.
 func (f *File) Read() ([]byte, time.Time, error) {
 	if err := f.dir.before("read", f.name); err != nil {
 		return nil, time.Time{}, err

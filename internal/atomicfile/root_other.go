@@ -4,7 +4,6 @@ package atomicfile
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -94,14 +93,8 @@ func (h *handle) stat() (fileInfo, error) {
 
 func (h *handle) chmod(mode uint32) error { return h.f.Chmod(fs.FileMode(mode)) }
 
-// read fills data, or returns how much there is with io.EOF.
-func (h *handle) read(data []byte) (int, error) {
-	n, err := io.ReadFull(h.f, data)
-	if err == io.ErrUnexpectedEOF {
-		err = io.EOF
-	}
-	return n, err
-}
+// read fills data from the file's beginning, or returns how much there is with io.EOF.
+func (h *handle) read(data []byte) (int, error) { return h.f.ReadAt(data, 0) }
 
 func (h *handle) writeAt(data []byte, offset int) error {
 	_, err := h.f.WriteAt(data, int64(offset))

@@ -214,13 +214,13 @@ func (h *handle) chmod(mode uint32) error {
 	return again(func() error { return unix.Fchmod(h.fd, mode) })
 }
 
-// read fills data, or returns how much there is with io.EOF.
+// read fills data from the file's beginning, or returns how much there is with io.EOF.
 func (h *handle) read(data []byte) (n int, err error) {
 	defer runtime.KeepAlive(h)
 	for n < len(data) && err == nil {
 		var read int
 		err = again(func() error {
-			read, err = unix.Read(h.fd, data[n:])
+			read, err = unix.Pread(h.fd, data[n:], int64(n))
 			return err
 		})
 		if n += max(read, 0); read == 0 && err == nil {
