@@ -34,23 +34,37 @@ func TestParseObjectKeepsBytes(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for name, c := range map[string]struct{ src, err string }{
-		"empty":            {"", "unexpected end of JSON input"},
-		"cut off":          {"{", "unexpected end of JSON input"},
-		"a word":           {"adadasdasd", "invalid character 'a' looking for beginning of value"},
-		"trailing data":    {"{} x", "invalid character 'x' after top-level value"},
-		"trailing comma":   {`{"a":1,}`, "invalid character '}' looking for beginning of object key string"},
-		"control":          {"{\"a\x01\":1}", `invalid character '\x01' in string literal`},
-		"byte order mark":  {"\xef\xbb\xbf{}", "invalid character 'ï' looking for beginning of value"},
-		"array":            {"[1]", "JSON value is an array, not an object"},
-		"null":             {"null", "JSON value is null, not an object"},
-		"broken array":     {"[1", "unexpected end of JSON input"},
-		"too deep":         {`{"a":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + "}", "invalid character '[' exceeded max depth"},
-		"half a surrogate": {`{"a":"\ud8"}`, "invalid character '\"' in \\u hexadecimal character escape"},
+		"empty":             {"", "unexpected end of JSON input"},
+		"cut off":           {"{", "unexpected end of JSON input"},
+		"a word":            {"adadasdasd", "invalid character 'a' looking for beginning of value"},
+		"trailing data":     {"{} x", "invalid character 'x' after top-level value"},
+		"trailing comma":    {`{"a":1,}`, "invalid character '}' looking for beginning of object key string"},
+		"comma in an array": {`[1,]`, "invalid character ']' looking for beginning of value"},
+		"key begins late":   {`{a":1}`, "invalid character 'a' looking for beginning of object key string"},
+		"key never ends":    {`{"a:1}`, "unexpected end of JSON input"},
+		"no colon":          {`{"a" 1}`, "invalid character '1' after object key"},
+		"no comma":          {`{"a":1 "b":2}`, "invalid character '\"' after object key:value pair"},
+		"other bracket":     {`{"a":1]`, "invalid character ']' after object key:value pair"},
+		"control":           {"{\"a\x01\":1}", `invalid character '\x01' in string literal`},
+		"byte order mark":   {"\xef\xbb\xbf{}", "invalid character 'ï' looking for beginning of value"},
+		"array":             {"[1]", "JSON value is an array, not an object"},
+		"null":              {"null", "JSON value is null, not an object"},
+		"broken array":      {"[1", "unexpected end of JSON input"},
+		"too deep":          {`{"a":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + "}", "invalid character '[' exceeded max depth"},
+		"half a surrogate":  {`{"a":"\ud8"}`, "invalid character '\"' in \\u hexadecimal character escape"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := ParseObject([]byte(c.src))
 			assert.Nil(t, o)
 			assert.EqualError(t, err, c.err)
+			for levels := range 5 {
+				_, err := ParseTree(nil, []byte(c.src), levels)
+				if json.Valid([]byte(c.src)) {
+					assert.NoError(t, err)
+				} else {
+					assert.EqualError(t, err, c.err, "a tree of %d levels", levels)
+				}
+			}
 		})
 	}
 }
