@@ -101,53 +101,6 @@ func TestLimitWaiterLeavesWithItsContext(t *testing.T) {
 	})
 }
 
-// A place handed over in the moment in which the waiter's context ends goes on to
-// the next one. Which of the two is seen first is chance: many rounds see both.
-func TestLimitLosesNoPlace(t *testing.T) {
-	t.Parallel()
-	const n = 2
-	gate := make(chan struct{})
-	exec := invoke.Limit(execFunc(func(context.Context, string, []byte, []string) ([]byte, error) {
-		<-gate
-		return nil, nil
-	}), n)
-	for range 500 {
-		var wg sync.WaitGroup
-		ctx, cancel := context.WithCancel(t.Context())
-		for i := range 4 * n {
-			wg.Go(func() {
-				if i%2 == 0 {
-					_ = limited(ctx, exec, "p")
-				} else {
-					_ = limited(t.Context(), exec, "p")
-				}
-			})
-		}
-		go cancel()
-		for range 2 * n {
-			gate <- struct{}{}
-		}
-		// Those that were let in before their context ended want the gate as well.
-		done := make(chan struct{})
-		go func() { wg.Wait(); close(done) }()
-		for open := true; open; {
-			select {
-			case gate <- struct{}{}:
-			case <-done:
-				open = false
-			}
-		}
-	}
-	var wg sync.WaitGroup
-	for range n {
-		wg.Go(func() { _ = limited(t.Context(), exec, "p") })
-	}
-	for range n {
-		gate <- struct{}{} // blocks for ever when a place is gone
-	}
-	wg.Wait()
-}
-
 func TestLimitPanicLeavesThePlace(t *testing.T) {
 	t.Parallel()
 	exec := invoke.Limit(execFunc(func(_ context.Context, path string, _ []byte, _ []string) ([]byte, error) {

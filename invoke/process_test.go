@@ -136,6 +136,22 @@ func TestReadOfNothingIsNoEnd(t *testing.T) {
 	assert.EqualValues(t, r, p.polled[pollOut].Fd)
 }
 
+// What a plugin that has exited wrote is read to its end: a part that would have had
+// room does not make good for one that had not.
+func TestTooMuchStaysTooMuch(t *testing.T) {
+	t.Parallel()
+	r, w, err := newPipe()
+	require.NoError(t, err)
+	_, err = unix.Write(w, make([]byte, readSize+1))
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(w))
+	p := polling(pollOut, r)
+	defer p.closeAll()
+	p.run.stdout.max = readSize - 1
+	p.serve(time.Now(), p.silent)
+	assert.ErrorIs(t, p.failed, errTooMuchOutput)
+}
+
 // A plugin may have closed its standard input: who is not heard is not asked again.
 func TestWriteToNobodyIsTheEnd(t *testing.T) {
 	t.Parallel()
