@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -89,25 +88,16 @@ func TestDelOfAnAddThatWasNotRecorded(t *testing.T) {
 					}
 					return nil
 				}
-				replies := []string{result}
-				if name == "DelNetworkList" { // with what it is given, and the last result
-					replies = []string{`{"cniVersion":"1.0.0"}`, result}
-				}
-				for i, reply := range replies {
-					f.fake.replies["one ADD"] = reply
-					f.rt.Args = [][2]string{{"TRY", strconv.Itoa(i)}}
-					_, err := f.AddNetworkList(t.Context(), list, f.rt)
-					require.ErrorIs(t, err, errInjected)
-				}
+				f.fake.replies["one ADD"] = result
+				_, err := f.AddNetworkList(t.Context(), list, f.rt)
+				require.ErrorIs(t, err, errInjected)
 				f.fault = nil
 				pending, err := f.Pending(AttachmentKey{})
 				require.NoError(t, err)
-				require.Len(t, pending, len(replies))
-				for _, p := range pending {
-					info, err := os.Stat(p.Path)
-					require.NoError(t, err)
-					require.NoError(t, os.Truncate(p.Path, info.Size()-cut))
-				}
+				require.Len(t, pending, 1)
+				info, err := os.Stat(pending[0].Path)
+				require.NoError(t, err)
+				require.NoError(t, os.Truncate(pending[0].Path, info.Size()-cut))
 				f.fake.take()
 				require.NoError(t, del(f, t.Context(), list))
 				runs := f.fake.take()
@@ -120,6 +110,33 @@ func TestDelOfAnAddThatWasNotRecorded(t *testing.T) {
 				assert.Empty(t, f.store(nil).files(t))
 			})
 		}
+	}
+}
+
+// Of several the last one counts, in whatever order the directory has them.
+func TestLastResultIsDels(t *testing.T) {
+	s, k := testStore(t), key{"net", "c1", "eth0"}
+	s.fault = func(op, path string) error {
+		if op == "rename" && filepath.Dir(path) == s.resultsPath() {
+			return errInjected
+		}
+		return nil
+	}
+	for _, n := range []string{"1", "2", "3"} {
+		in, err := s.begin(&record{key: k, config: []byte(oneConfig), args: [][2]string{{"TRY", n}}})
+		require.NoError(t, err)
+		require.ErrorIs(t, in.commit([]byte(`{"x":`+n+`}`)), errInjected)
+	}
+	fails(t, s, k, oneConfig) // without a result
+	all := s.intents(k)
+	defer all.close()
+	require.Len(t, all.names, 4)
+	var err error
+	all.files, _, err = lockIntents(all.dir, all.names, k)
+	require.NoError(t, err)
+	for range all.files {
+		all.files = append(all.files[1:], all.files[0])
+		assert.Equal(t, `{"x":3}`, string(all.finished(k).result))
 	}
 }
 

@@ -217,6 +217,21 @@ func TestForeignFilesInPendingAreLeftAlone(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// An intent that goes while it is looked at is none.
+func TestIntentThatGoesIsNotListed(t *testing.T) {
+	f := newFixture(t, Options{})
+	fails(t, f.store(nil), key{"net", "c1", "eth0"}, oneConfig)
+	f.fault = func(op, path string) error {
+		if op == "lock" {
+			require.NoError(t, os.Remove(path))
+		}
+		return nil
+	}
+	pending, err := f.Pending(AttachmentKey{})
+	require.NoError(t, err)
+	assert.Empty(t, pending)
+}
+
 func TestUnfinishedFilesAreCleanedAway(t *testing.T) {
 	f := newFixture(t, Options{})
 	s := f.store(nil)
