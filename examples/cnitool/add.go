@@ -71,7 +71,7 @@ func (t *tool) addFailed(args []string, rt *libcni.RuntimeConf, err error) error
 		return err
 	}
 	del := []string{args[0], args[1]}
-	if rt.IfName != "eth0" {
+	if rt.IfName != t.usualIfName() {
 		del = append(del, "-i", rt.IfName)
 	}
 	if t.container != "" {

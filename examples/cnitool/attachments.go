@@ -25,6 +25,7 @@ type record struct {
 	IfName    string            `json:"ifname"`
 	NetNS     string            `json:"netns"`
 	Gone      bool              `json:"netnsGone"`
+	Blind     bool              `json:"netnsUnknown,omitempty"` // DEL ran without it
 	Addresses []string          `json:"addresses"`
 	Since     time.Time         `json:"since"`
 	Path      string            `json:"path"`
@@ -66,7 +67,7 @@ func (t *tool) attachments(_ context.Context, args []string) error {
 // records reads everything in the directory of the records that matches. The error
 // says what could not be read for want of a right.
 func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) {
-	all, bad, denied := []record{}, []damaged{}, []error(nil)
+	all, broken, denied := []record{}, []*libcni.RecordError{}, []error(nil)
 	attached, err := t.cni().Attachments(match)
 	pending, pendingErr := t.cni().Pending(match)
 	for _, e := range each(errors.Join(err, pendingErr)) {
@@ -74,7 +75,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 		switch {
 		case e == nil:
 		case errors.As(e, &of) && !errors.Is(e, fs.ErrPermission):
-			bad = append(bad, t.damaged(of))
+			broken = append(broken, of)
 		default:
 			denied = append(denied, e)
 		}
@@ -99,6 +100,10 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 			Since: p.Started, Path: p.Path, Args: pairs(p.Args),
 			InUse: state == "pending" && onRecord[p.AttachmentKey],
 		})
+	}
+	bad := []damaged{}
+	for _, of := range broken {
+		bad = append(bad, t.damaged(of, all))
 	}
 	return all, bad, errors.Join(denied...)
 }
@@ -134,7 +139,7 @@ func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 		fmt.Fprintln(w, "\nFailed again: "+secondAdd+".")
 	}
 	if other := t.otherCache(); other != "" {
-		fmt.Fprintf(w, "\nThere are records in %s too: %s\n", other, in(other).command("attachments"))
+		fmt.Fprintf(w, "\nThere are records in %s too: %s\n", other, t.in(other).command("attachments"))
 	}
 	for i, d := range bad {
 		if i == 0 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,31 +20,35 @@ func (t *tool) cleanLater(container string) string {
 
 // clean detaches a container by what the records say, whatever runtime wrote them,
 // and prints what was known of it. For a record that is damaged it takes the
-// configuration of the network that the file's name tells. With --forget it then
-// gives up what is left.
+// configuration of the network that the file's name tells, and leaves it as it is if
+// nothing tells the network namespace. With --forget it then gives up what is left.
 func (t *tool) clean(ctx context.Context, args []string) error {
 	match := libcni.AttachmentKey{ContainerID: args[0]}
 	known, bad, denied := t.records(match)
 	t.waits(known)
 	err := t.cni().DelContainer(ctx, args[0])
-	var mended []record
+	var mended, forgotten []record
 	for _, d := range bad {
 		if r, delErr := t.cleanDamaged(ctx, args[0], d); r != nil {
-			if delErr == nil {
+			switch {
+			case delErr == nil && r.Blind:
+				forgotten = append(forgotten, *r)
+			case delErr == nil:
 				mended = append(mended, *r)
 			}
 			err = withoutPath(err, d.Path, delErr)
 		}
 	}
-	var forgotten []record
-	var forgetErr error
 	if t.forget && err != nil {
-		forgotten, forgetErr = t.giveUp(args[0])
+		left, forgetErr := t.giveUp(args[0])
+		if forgotten = append(forgotten, left...); forgetErr != nil {
+			return errors.Join(err, forgetErr)
+		}
 	}
 	left, _, _ := t.records(match)
 	still := map[string]bool{}
-	for i := range slices.Concat(left, forgotten) {
-		still[slices.Concat(left, forgotten)[i].name()] = true
+	for _, r := range slices.Concat(left, forgotten) {
+		still[r.name()] = true
 	}
 	detached := []record{}
 	for _, r := range slices.Concat(known, mended) {
@@ -52,12 +58,15 @@ func (t *tool) clean(ctx context.Context, args []string) error {
 		}
 	}
 	switch {
-	case forgetErr != nil:
-		return errors.Join(err, forgetErr)
-	case err != nil && len(forgotten) == 0:
+	case len(forgotten) > 0:
+		if err != nil {
+			t.warn(err)
+		}
+		err = errFound
+	case err != nil && !onlyNetNS(err):
 		return t.stillThere(err, match)
 	case err != nil:
-		t.warn(err)
+		t.complain(err)
 		err = errFound
 	}
 	return errors.Join(t.cleaned(args[0], detached, forgotten, len(known)+len(bad) > 0 || denied != nil), err)
@@ -87,6 +96,10 @@ func (t *tool) cleaned(container string, detached, forgotten []record, known boo
 		fmt.Fprintf(t.stdout, "Detached from %s: %s\n", r.Network, r.IfName)
 	}
 	for _, r := range forgotten {
+		if r.Blind {
+			fmt.Fprintf(t.stdout, "Forgotten, and its DEL ran without the network namespace, which nothing tells: %s %s. The interface in it may be left, and nothing says so any more.\n", r.Network, r.IfName)
+			continue
+		}
 		fmt.Fprintf(t.stdout, "Forgotten, and its DEL failed: %s %s. What its plugins made may be left, and nothing says so any more: interfaces, rules, addresses", r.Network, r.IfName)
 		if len(r.Addresses) > 0 {
 			fmt.Fprintf(t.stdout, " (%s)", strings.Join(r.Addresses, " "))
@@ -96,16 +109,18 @@ func (t *tool) cleaned(container string, detached, forgotten []record, known boo
 	if !known {
 		fmt.Fprintf(t.stdout, "Nothing is known of %s in %s.\n", container, t.cacheDir())
 		if other := t.otherCache(); other != "" {
-			fmt.Fprintf(t.stdout, "There are records in %s too: %s\n", other, in(other).command("clean", container))
+			fmt.Fprintf(t.stdout, "There are records in %s too: %s\n", other, t.in(other).command("clean", container))
 		}
 	}
 	return nil
 }
 
 // cleanDamaged runs DEL for a damaged record with its network's configuration; it
-// returns nil if the record may be another container's, or the network is not there.
+// returns nil if the record may be another container's, the network is not there, or
+// the file is gone. Without the network namespace plugins leave the interface in it,
+// and succeed: then it runs none, unless what is left is to be forgotten.
 func (t *tool) cleanDamaged(ctx context.Context, container string, d damaged) (*record, error) {
-	if len(d.suspects) != 1 || d.suspects[0].ContainerID != container {
+	if _, err := os.Lstat(d.Path); err != nil || len(d.suspects) != 1 || d.suspects[0].ContainerID != container {
 		return nil, nil
 	}
 	s := d.suspects[0]
@@ -113,12 +128,37 @@ func (t *tool) cleanDamaged(ctx context.Context, container string, d damaged) (*
 	if err != nil {
 		return nil, nil // the record's own error says what to do
 	}
-	rt.ContainerID, rt.IfName, rt.NetNS = container, s.IfName, s.netns
 	if t.netns != "" {
-		rt.NetNS = t.netns
+		if s.netns, err = filepath.Abs(t.netns); err != nil {
+			return nil, err
+		}
+		if gone(s.netns) {
+			t.warn(fmt.Errorf("network namespace %s is not there: if it is another one, the interface stays in that", s.netns))
+		}
 	}
-	r := &record{State: "damaged", Network: s.Network, Container: container, IfName: s.IfName, NetNS: rt.NetNS, Addresses: []string{}, Path: d.Path}
+	rt.ContainerID, rt.IfName, rt.NetNS = container, s.IfName, s.netns
+	r := &record{
+		State: "damaged", Network: s.Network, Container: container, IfName: s.IfName,
+		NetNS: s.netns, Gone: gone(s.netns), Blind: s.netns == "", Addresses: []string{}, Path: d.Path,
+	}
+	if r.Blind && !t.forget {
+		return r, &netnsError{r, settingNetNS + ": " + t.command("clean", "--netns", someNetNS, container)}
+	}
 	return r, t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
+}
+
+// A netnsError says that DEL was not run for want of the network namespace.
+type netnsError struct {
+	*record
+	do string
+}
+
+func (e *netnsError) Error() string {
+	return fmt.Sprintf("not detached from %s: %s: nothing tells its network namespace, in which the interface would stay; the record %s is damaged", e.Network, e.IfName, e.Path)
+}
+
+func onlyNetNS(err error) bool {
+	return !slices.ContainsFunc(each(err), func(e error) bool { return !errors.As(e, new(*netnsError)) })
 }
 
 // withoutPath is an error without what it says of a file, and with another one.

@@ -29,32 +29,76 @@ type suspect struct {
 	netns string // empty: nobody knows
 }
 
-func (t *tool) damaged(of *libcni.RecordError) damaged {
-	d := damaged{Path: of.Path, Error: of.Err.Error()}
-	d.suspects = t.suspects(of)
+// damaged says what can be done about a damaged record; known are the other records.
+func (t *tool) damaged(of *libcni.RecordError, known []record) damaged {
+	d := damaged{Path: of.Path, Error: of.Err.Error(), suspects: t.suspects(of)}
 	var commands []string
-	for _, s := range d.suspects {
-		netns := s.netns
-		if netns == "" {
-			netns = "NETNS"
+	for i := range d.suspects {
+		s := &d.suspects[i]
+		if s.netns == "" {
+			s.netns = t.netnsOf(s.AttachmentKey, known)
 		}
-		args := []string{"--container", s.ContainerID}
-		if s.IfName != "eth0" {
-			args = append(args, "-i", s.IfName)
-		}
-		commands = append(commands, t.command("del", append(args, s.Network, netns)...))
+		commands = append(commands, t.command("del", append(t.attachment(s.AttachmentKey), s.Network, netnsOr(s.netns))...))
 	}
+	name := filepath.Base(of.Path)
 	switch {
-	case len(commands) == 0:
-		d.Do = fmt.Sprintf("its network is not in %s: put the configuration there and run this again, or give it up: %s (the file's name has network, container, interface)",
-			t.confDir(), t.command("clean", "--forget", "CONTAINER"))
-	default:
-		d.Do = "to detach it with its network's configuration: " + strings.Join(commands, ", or, if it is another's, ")
-		if strings.HasSuffix(d.Do, " NETNS") {
-			d.Do += " (NETNS: the path of its network namespace, or where that was)"
+	case len(commands) > 0:
+		d.Do = "to detach it with its network's configuration"
+		if strings.HasSuffix(commands[0], someNetNS) {
+			d.Do += ", " + settingNetNS
 		}
+		d.Do += ": " + strings.Join(commands, " or, if it is another's: ")
+	case filepath.Base(filepath.Dir(of.Path)) == "pending":
+		d.Do = "its name tells of no attachment; if nobody has it open (fuser -v " + quote(of.Path) + "), remove it: rm " + quote(of.Path)
+	default:
+		forget := "network, container and interface are in the file's name: "
+		container := "CONTAINER"
+		if parts := strings.Split(name, "-"); len(parts) == 3 {
+			forget, container = "", parts[1]
+		}
+		d.Do = fmt.Sprintf("its network is not in %s: put the configuration there and run this again, or give it up: %s%s",
+			t.confDir(), forget, t.command("clean", "--forget", container))
 	}
 	return d
+}
+
+// attachment are the arguments that name an attachment beside network and namespace.
+func (t *tool) attachment(key libcni.AttachmentKey) []string {
+	args := []string{"--container", key.ContainerID}
+	if key.IfName != t.usualIfName() {
+		args = append(args, "-i", key.IfName)
+	}
+	return args
+}
+
+// netnsOf finds out the network namespace of an attachment whose own record does not
+// tell it: an ADD of the same that failed has it, or all else that the container has
+// is in one, or the container is one of this program's, whose ID comes from the path.
+func (t *tool) netnsOf(key libcni.AttachmentKey, known []record) string {
+	others := map[string]bool{}
+	for _, r := range known {
+		switch {
+		case r.NetNS == "" || r.Container != key.ContainerID:
+		case r.Network == key.Network && r.IfName == key.IfName:
+			return r.NetNS
+		default:
+			others[r.NetNS] = true
+		}
+	}
+	if len(others) == 1 {
+		for netns := range others {
+			return netns
+		}
+	}
+	for _, dir := range t.namespaces {
+		names, _ := os.ReadDir(dir)
+		for _, name := range names {
+			if path := filepath.Join(dir, name.Name()); containerID(path) == key.ContainerID {
+				return path
+			}
+		}
+	}
+	return ""
 }
 
 // suspects tells from the file's name, and from what can still be read of it, which

@@ -65,7 +65,7 @@ func (d *doctor) records(set *libcni.ConfSet) {
 // elsewhere points to the records of the other default directory.
 func (d *doctor) elsewhere() {
 	if other := d.otherCache(); other != "" {
-		d.say(note, "records", other, "", "has records too: %s", in(other).command("doctor"))
+		d.say(note, "records", other, "", "has records too: %s", d.in(other).command("doctor"))
 	}
 }
 

@@ -101,7 +101,7 @@ func (t *tool) explainStep(i int, s *step) error {
 			inherited++ // a shell passes it on as well
 			continue
 		}
-		ours = append(ours, name+"="+quote(value))
+		ours = append(ours, assign(name, value))
 	}
 	var stdin bytes.Buffer
 	if err := json.Indent(&stdin, s.Stdin, "", "  "); err != nil {
@@ -114,14 +114,4 @@ func (t *tool) explainStep(i int, s *step) error {
 	_, err := fmt.Fprintf(t.stdout, "\n# %d. %s; beside these, %d variables of this environment\n%s \\\n  %s <<'EOF'\n%s\nEOF\n",
 		i+1, name, inherited, strings.Join(ours, " \\\n"), quote(path), &stdin)
 	return err
-}
-
-// quote writes a word for a shell.
-func quote(word string) string {
-	if !strings.ContainsFunc(word, func(r rune) bool {
-		return !strings.ContainsRune("/._-+:@%,=", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

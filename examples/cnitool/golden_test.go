@@ -131,6 +131,42 @@ func TestGolden(t *testing.T) {
 			"clean web --forget",
 			"doctor",
 		}},
+		"namespace": {func(m *machine) {
+			m.conf("10-good.conflist", `{"cniVersion": "1.0.0", "name": "good", "plugins": [{"type": "veth"}]}`)
+		}, []string{
+			"add --container web good $NETNS/one",
+			"!damage",
+			"attachments",
+			"clean web",
+			"--json clean web",
+			"!links",
+			"clean web --netns $NETNS/one",
+			"!links",
+			"add --container web good $NETNS/one",
+			"!damage",
+			"del --container web good ''",
+			"clean web --netns $NETNS/gone",
+			"!links",
+			"!cleanup",
+			"add --container web good $NETNS/one",
+			"!damage",
+			"clean --forget web",
+			"!links",
+			"add --container web good $NETNS/two",
+			"!damage",
+			"--json clean web --forget",
+			"!links",
+			"add --container web good $NETNS/one -i net1",
+			"add --container web good $NETNS/one -i net2",
+			"!damage",
+			"doctor",
+			"clean web",
+			"!links",
+			"add good $NETNS/two -i net2",
+			"!damage $TWO",
+			"clean $TWO",
+			"!links",
+		}},
 		"twice": {func(m *machine) {
 			m.conf("10-good.conflist", good)
 		}, []string{
@@ -247,8 +283,20 @@ func TestGolden(t *testing.T) {
 // converse does what the line says and writes down what it brought.
 func (m *machine) converse(w *strings.Builder, line string) {
 	switch line {
-	case "!damage":
-		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "good-web-eth0"), []byte(`{"kind":`), 0o600))
+	case "!damage", "!damage $TWO":
+		name := "good-web-eth0"
+		if line != "!damage" {
+			name = "good-" + containerID(m.netns("two")) + "-net2"
+		}
+		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", name), []byte(`{"kind":`), 0o600))
+		return
+	case "!cleanup":
+		require.NoError(m.t, os.Remove(m.netns("one/eth0")))
+		return
+	case "!links": // what is in the network namespaces
+		links, err := filepath.Glob(m.netns("*/*"))
+		require.NoError(m.t, err)
+		fmt.Fprintf(w, "# in $DIR/netns: %s\n\n", strings.ReplaceAll(strings.Join(links, " "), m.netns("")+"/", ""))
 		return
 	case "!cut web-eth7", "!cut web-eth0": // by a loss of power
 		path := filepath.Join(m.dir, "cache", "results", "good-"+strings.TrimPrefix(line, "!cut "))
@@ -277,7 +325,11 @@ func (m *machine) converse(w *strings.Builder, line string) {
 	}
 	fmt.Fprintf(w, "$ cnitool %s\n", line)
 	line = strings.NewReplacer("$CACHE", filepath.Join(m.dir, "cache"), "$NETNS", filepath.Join(m.dir, "netns"), "$TWO", containerID(m.netns("two"))).Replace(line)
-	stdout, stderr, status := m.call(strings.Fields(line)...)
+	args := strings.Fields(line)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "''", "")
+	}
+	stdout, stderr, status := m.call(args...)
 	for _, text := range []string{stdout, stderr} {
 		text = m.settled(text)
 		if text != "" && !strings.HasSuffix(text, "\n") {

@@ -19,7 +19,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	t := &tool{getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr}
+	t := &tool{
+		getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr,
+		namespaces: []string{"/run/netns", "/var/run/netns", "/run/docker/netns", "/var/run/docker/netns"},
+	}
 	status := t.main(ctx, os.Args[1:])
 	stop()
 	os.Exit(status)

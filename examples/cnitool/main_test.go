@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 		"broken": {Status: unready},
 		"stuck":  {Add: adds, Del: stuck},
 		"slow":   {Add: slow},
+		"veth":   {Add: vethAdd, Del: vethDel},
 	})
 }
 
@@ -37,6 +38,24 @@ func failingAdd(context.Context, *invoke.Request) (types.Result, error) {
 
 func adds(_ context.Context, r *invoke.Request) (types.Result, error) {
 	return &types100.Result{CNIVersion: "1.0.0", Interfaces: []*types100.Interface{{Name: r.IfName, Sandbox: r.Netns}}}, nil
+}
+
+// vethAdd makes an interface, which is a file, in the network namespace.
+func vethAdd(ctx context.Context, r *invoke.Request) (types.Result, error) {
+	f, err := os.OpenFile(filepath.Join(r.Netns, r.IfName), os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return adds(ctx, r)
+}
+
+// vethDel removes it, if it is told where, as the bridge plugin does.
+func vethDel(_ context.Context, r *invoke.Request) error {
+	if err := os.Remove(filepath.Join(r.Netns, r.IfName)); r.Netns != "" && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // slow is at work until the network namespace is gone.
@@ -71,7 +90,7 @@ func newMachine(t *testing.T) *machine {
 	for _, name := range []string{"net.d", "state", "netns/one", "netns/two", "cache"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(m.dir, name), 0o755))
 	}
-	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken", "stuck", "slow")
+	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken", "stuck", "slow", "veth")
 	self, err := os.Executable() // which the plugins are links to
 	require.NoError(t, err)
 	for _, path := range []string{m.dir, plugins, self} { // whatever the umask: doctor looks
@@ -112,7 +131,7 @@ func (m *machine) state() []string {
 func (m *machine) call(args ...string) (stdout, stderr string, status int) {
 	m.t.Helper()
 	var out, messages bytes.Buffer
-	t := &tool{getenv: func(name string) string { return m.env[name] }, stdout: &out, stderr: &messages}
+	t := &tool{getenv: func(name string) string { return m.env[name] }, stdout: &out, stderr: &messages, namespaces: []string{filepath.Join(m.dir, "netns")}}
 	status = t.main(m.t.Context(), append([]string{"--cache=" + filepath.Join(m.dir, "cache")}, args...))
 	return out.String(), messages.String(), status
 }

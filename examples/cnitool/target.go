@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha512"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,9 @@ import (
 // the interface of the network namespace that the second one does. Without a
 // namespace there is no interface.
 func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.RuntimeConf, error) {
+	if len(args) > 1 && args[1] == "" && t.verb != "gc" && t.verb != "status" { // which do not look at it
+		return nil, nil, usageError{fmt.Errorf("%s: NETNS is empty: which network namespace?", t.verb), t.verb}
+	}
 	list, err := libcni.LoadNetworkConf(t.confDir(), args[0])
 	var bad *libcni.ConfError
 	if errors.As(err, &bad) && bad.Network != args[0] { // it may be in that file, or in none
@@ -27,13 +31,7 @@ func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.Runtime
 	if err != nil {
 		return nil, nil, err
 	}
-	rt := &libcni.RuntimeConf{IfName: t.ifName}
-	if rt.IfName == "" {
-		rt.IfName = t.getenv("CNI_IFNAME")
-	}
-	if rt.IfName == "" {
-		rt.IfName = "eth0"
-	}
+	rt := &libcni.RuntimeConf{IfName: cmp.Or(t.ifName, t.usualIfName())}
 	if rt.CapabilityArgs, err = capabilityArgs(t.getenv("CAP_ARGS")); err != nil {
 		return nil, nil, err
 	}
@@ -52,6 +50,9 @@ func (t *tool) target(args []string) (*libcni.NetworkConfigList, *libcni.Runtime
 	}
 	return list, rt, nil
 }
+
+// usualIfName is the interface that is meant where none is named.
+func (t *tool) usualIfName() string { return cmp.Or(t.getenv("CNI_IFNAME"), "eth0") }
 
 // unread is the error about a network that is not in the files that can be read: it
 // may be in the others.

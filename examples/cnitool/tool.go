@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,8 @@ import (
 type tool struct {
 	getenv         func(string) string
 	stdout, stderr io.Writer
+
+	namespaces []string // directories that programs keep network namespaces in
 
 	ifName, cache    string
 	container, netns string
@@ -70,54 +73,16 @@ func (t *tool) main(ctx context.Context, args []string) int {
 	case errors.Is(err, errFound):
 		return 2
 	}
+	t.complain(err)
+	return 1
+}
+
+// complain writes an error and what to do about it.
+func (t *tool) complain(err error) {
 	t.report(err)
 	for _, hint := range t.hints(err) {
 		t.tell(hint)
 	}
-	return 1
-}
-
-// hints says what to do about an error.
-func (t *tool) hints(err error) (all []string) {
-	if hint := t.hint(err); hint != "" {
-		all = append(all, hint)
-	}
-	for _, e := range each(err) {
-		if of, bad := isDamaged(e); bad && t.verb != "add" {
-			if do := "To do: " + t.damaged(of).Do; !slices.Contains(all, do) {
-				all = append(all, do)
-			}
-		}
-	}
-	var failed *failedDel
-	if errors.As(err, &failed) {
-		all = append(all, "To do: mend the cause and run this again. To give up: "+t.command("clean", "--forget", failed.container)+
-			", which tries DEL for all that the container has, and forgets what fails; what is left then stays.")
-	}
-	return all
-}
-
-// hint says what to do about an error of this program's surroundings.
-func (t *tool) hint(err error) string {
-	var failed *failedAdd
-	var called usageError
-	switch {
-	case errors.As(err, &called) && called.command != "":
-		return "Usage: cnitool " + usageOf(called.command)
-	case errors.As(err, &called):
-		return "Run cnitool without arguments for its usage."
-	case errors.As(err, new(libcni.NoConfigsFoundError)):
-		return "The directory is the one that NETCONFPATH names, by default /etc/cni/net.d."
-	case errors.As(err, new(unreadError)):
-		return "Correct the file first: the network may be in it."
-	case errors.As(err, new(libcni.NotFoundError)):
-		return "Run cnitool list for the networks that are there; NETCONFPATH names another directory."
-	case errors.As(err, &failed) && failed.record != "":
-		return "It is attached already (record " + failed.record + "): a second ADD failed, and there is nothing to clean up after it."
-	case errors.As(err, &failed):
-		return "To clean up after it: " + t.command("del", failed.args...)
-	}
-	return ""
 }
 
 func (t *tool) run(ctx context.Context, args []string) error {
@@ -199,20 +164,17 @@ func (t *tool) parse(args []string) ([]string, error) {
 }
 
 // confDir is the directory of the networks.
-func (t *tool) confDir() string {
-	if dir := t.getenv("NETCONFPATH"); dir != "" {
-		return dir
-	}
-	return "/etc/cni/net.d"
-}
+func (t *tool) confDir() string { return cmp.Or(t.getenv("NETCONFPATH"), usualConfDir) }
 
 // pluginDirs are the directories of the plugins.
 func (t *tool) pluginDirs() []string {
-	if path := t.getenv("CNI_PATH"); path != "" {
-		return filepath.SplitList(path)
-	}
-	return []string{"/opt/cni/bin"}
+	return filepath.SplitList(cmp.Or(t.getenv("CNI_PATH"), usualPluginDir))
 }
+
+const (
+	usualConfDir   = "/etc/cni/net.d"
+	usualPluginDir = "/opt/cni/bin"
+)
 
 // cacheDir is the directory of the records.
 func (t *tool) cacheDir() string {
@@ -239,9 +201,6 @@ func (t *tool) otherCache() string {
 	return ""
 }
 
-// in is a tool with the records of a directory, to say how it is called.
-func in(cache string) *tool { return &tool{cache: cache} }
-
 // cni is the library, set up as the flags say.
 func (t *tool) cni() *libcni.CNIConfig {
 	return libcni.New(t.pluginDirs(), libcni.Options{
@@ -265,19 +224,6 @@ func (t *tool) exec() invoke.Exec {
 		raw.Stderr = nil
 	}
 	return &invoke.DefaultExec{RawExec: raw, PluginDecoder: version.PluginDecoder{}}
-}
-
-// command is how to run this program on the same records.
-func (t *tool) command(name string, args ...string) string {
-	words := []string{"cnitool"}
-	if t.cache != "" {
-		words = append(words, "--cache", quote(t.cache))
-	}
-	words = append(words, name)
-	for _, arg := range args {
-		words = append(words, quote(arg))
-	}
-	return strings.Join(words, " ")
 }
 
 // print writes JSON for programs.

@@ -19,7 +19,8 @@ More than the verbs:
   explain VERB NETWORK [NETNS]  what each plugin would get, as commands for a shell
   attachments [CONTAINER]       what the records say: attached, pending, damaged
   clean CONTAINER               detach a container from everything, by its records; for a
-                                damaged one with its network's configuration
+                                damaged one with its network's configuration, if it, another
+                                record of the container or --netns tells the namespace
   doctor                        look for faults on this machine, and say what to do
 
 Flags, before or after the command's arguments:
@@ -51,7 +52,8 @@ Exit status:
   1  failed, or called wrongly; the reason is on standard error
   2  done, and something is wrong, which was printed: list, a file or a plugin that
      cannot be used; attachments, a damaged record; doctor, a FAULT or a warning;
-     clean --forget, something was forgotten whose DEL failed
+     clean, a damaged record was left as it is, for want of the network namespace;
+     clean --forget, something was forgotten whose DEL failed, or ran without that
 `
 
 // usageOf is how a command is called.

@@ -122,6 +122,7 @@ func TestCnitoolDamaged(t *testing.T) {
 			"empty, as it says":    {func([]byte) int { return 0 }, ""},
 			"clean":                {func(text []byte) int { return len(text) - 1 }, "clean c1"},
 			"clean, empty":         {func([]byte) int { return 0 }, "clean --netns " + con.netns + " c1"},
+			"clean, as it says":    {func([]byte) int { return 0 }, "clean c1"},
 			"a second ADD between": {func([]byte) int { return 0 }, "add --container c1 churn " + con.netns},
 		} {
 			t.Log(name)
@@ -148,7 +149,16 @@ func TestCnitoolDamaged(t *testing.T) {
 				require.Equal(t, 2, status)
 				advice := regexp.MustCompile(`cnitool (del --container c1 churn \S+)`).FindStringSubmatch(said)
 				require.NotNil(t, advice, said)
-				tc.do = strings.Replace(advice[1], "NETNS", con.netns, 1)
+				tc.do = strings.Replace(advice[1], `"$NETNS"`, con.netns, 1)
+			}
+			if tc.do == "clean c1" && tc.left(text) == 0 {
+				said, status := cnitool(tc.do)
+				require.Equal(t, 2, status)
+				assert.Contains(t, said, "not detached from churn: eth0")
+				assert.Contains(t, con.ip(t, "-br link show"), "eth0")
+				advice := regexp.MustCompile(`cnitool (clean --netns "\$NETNS" c1)`).FindStringSubmatch(said)
+				require.NotNil(t, advice, said)
+				tc.do = strings.Replace(advice[1], `"$NETNS"`, con.netns, 1)
 			}
 			_, status = cnitool(tc.do)
 			require.Zero(t, status)

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/cnikit/cnikit/libcni"
+)
+
+// hints says what to do about an error.
+func (t *tool) hints(err error) (all []string) {
+	if hint := t.hint(err); hint != "" {
+		all = append(all, hint)
+	}
+	add := func(do string) {
+		if do = "To do: " + do; !slices.Contains(all, do) {
+			all = append(all, do)
+		}
+	}
+	for _, e := range each(err) {
+		var where *netnsError
+		if errors.As(e, &where) {
+			add(where.do)
+		} else if of, bad := isDamaged(e); bad && t.verb != "add" {
+			known, _, _ := t.records(libcni.AttachmentKey{})
+			add(t.damaged(of, known).Do)
+		}
+	}
+	var failed *failedDel
+	if errors.As(err, &failed) {
+		all = append(all, "To do: mend the cause and run this again. To give up: "+t.command("clean", "--forget", failed.container)+
+			", which tries DEL for all that the container has, and forgets what fails; what is left then stays.")
+	}
+	return all
+}
+
+// hint says what to do about an error of this program's surroundings.
+func (t *tool) hint(err error) string {
+	var failed *failedAdd
+	var called usageError
+	switch {
+	case errors.As(err, &called) && called.command != "":
+		return "Usage: cnitool " + usageOf(called.command)
+	case errors.As(err, &called):
+		return "Run cnitool without arguments for its usage."
+	case errors.As(err, new(libcni.NoConfigsFoundError)):
+		return "The directory is the one that NETCONFPATH names, by default /etc/cni/net.d."
+	case errors.As(err, new(unreadError)):
+		return "Correct the file first: the network may be in it."
+	case errors.As(err, new(libcni.NotFoundError)):
+		return "Run cnitool list for the networks that are there; NETCONFPATH names another directory."
+	case errors.As(err, &failed) && failed.record != "":
+		return "It is attached already (record " + failed.record + "): a second ADD failed, and there is nothing to clean up after it."
+	case errors.As(err, &failed):
+		return "To clean up after it: " + t.command("del", failed.args...)
+	}
+	return ""
+}
+
+// command is how to run this program with the same networks, plugins and records,
+// for a shell.
+func (t *tool) command(name string, args ...string) string {
+	var words []string
+	for variable, usual := range map[string]string{"NETCONFPATH": usualConfDir, "CNI_PATH": usualPluginDir} {
+		if value := t.getenv(variable); value != "" && value != usual {
+			words = append(words, assign(variable, value))
+		}
+	}
+	slices.Sort(words)
+	words = append(words, "cnitool")
+	if t.cache != "" {
+		words = append(words, "--cache", quote(t.cache))
+	}
+	words = append(words, name)
+	for _, arg := range args {
+		words = append(words, quote(arg))
+	}
+	return strings.Join(words, " ")
+}
+
+// in is the same tool with other records.
+func (t *tool) in(cache string) *tool {
+	other := *t
+	other.cache = cache
+	return &other
+}
+
+// someNetNS stands for a network namespace that nobody knows. A shell takes it for an
+// empty word while the variable is not set, which every command refuses.
+const someNetNS = `"$NETNS"`
+
+// settingNetNS is what to do before a command with someNetNS.
+const settingNetNS = "with NETNS set to the path of its network namespace, or to where that was"
+
+// netnsOr is a network namespace as an argument of command.
+func netnsOr(netns string) string {
+	if netns == "" {
+		return someNetNS
+	}
+	return netns
+}
+
+// assign writes the assignment of a variable for a shell.
+func assign(name, value string) string {
+	if value == "" {
+		return name + "="
+	}
+	return name + "=" + quote(value)
+}
+
+// quote writes a word for a shell.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("/._-+:@%,=", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if word == someNetNS || word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
