@@ -17,13 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPodnetCost attaches and detaches containers with real plugins, 1, 8 and 32 at a time,
-// by plain calls of libcni and with podnet, and logs the rates:
+// TestPodnetCost attaches and detaches containers with real plugins, by plain calls of libcni
+// and with podnet: one after the other in turns, of which it logs the median, and 1, 8 and 32
+// at a time, of which it logs the rates:
 //
 //	go -C internal/e2e test -v -run TestPodnetCost .
 //
 // It measures and does not judge: what podnet adds is some hundred microseconds
-// (BenchmarkAttachDetach in libcni/podnet), far below what two runs differ by here.
+// (BenchmarkAttachDetach in libcni/podnet), below what two runs at a rate differ by here.
 func TestPodnetCost(t *testing.T) {
 	sandbox(t, rootless, func(t *testing.T) string {
 		needLinkKind(t, "bridge")
@@ -61,6 +62,9 @@ func TestPodnetCost(t *testing.T) {
 				assert.NoError(t, err)
 				assert.NoError(t, m.Detach(t.Context(), c.name))
 			}
+			without, with := inTurns(containers, plain, engine)
+			fmt.Fprintf(&report, "%-8s in turns: libcni %.2f ms, podnet %.2f ms, %+.1f %%\n", name,
+				without.Seconds()*1000, with.Seconds()*1000, 100*(with.Seconds()/without.Seconds()-1))
 			for _, parallel := range []int{1, 8, 32} {
 				var with, without []time.Duration
 				for range 3 { // in turns: the machine is not always as fast
@@ -77,6 +81,31 @@ func TestPodnetCost(t *testing.T) {
 		assert.Empty(t, files)
 		return ""
 	})
+}
+
+// inTurns does one thing and another with each container, several times, and returns the
+// median of how long each took: what else the machine has to do slows both down.
+func inTurns(containers []*container, one, other func(*container)) (_, _ time.Duration) {
+	var ones, others []time.Duration
+	timed := func(all *[]time.Duration, c *container, do func(*container)) {
+		start := time.Now()
+		do(c)
+		*all = append(*all, time.Since(start))
+	}
+	for round := range 8 {
+		for _, c := range containers {
+			if round%2 == 0 {
+				timed(&ones, c, one)
+			}
+			timed(&others, c, other)
+			if round%2 == 1 {
+				timed(&ones, c, one)
+			}
+		}
+	}
+	slices.Sort(ones)
+	slices.Sort(others)
+	return ones[len(ones)/2], others[len(others)/2]
 }
 
 // eachContainer does something with each container, several at a time, and returns how long
