@@ -32,27 +32,26 @@ func TestReadmePrograms(t *testing.T) {
 		usualPlaces(t)
 		web := newContainer(t, "web-1")
 
-		installNetwork(t, "mynet", segment("mynet", "10.33.0.0/24"))
+		mynet := shownNetwork(t)
+		installNetwork(t, "mynet", mynet)
 		stdout, stderr, status := readmeProgram(t, "attach")
-		assert.Contains(t, stdout, `"address": "10.33.0.2/24"`)
+		assert.Contains(t, stdout, `"address": "10.88.0.2/24"`)
 		assert.Empty(t, stderr)
 		assert.Zero(t, status)
 
-		installNetwork(t, "mynet", `{"cniVersion": "1.1.0", "name": "mynet", "plugins": [
-			{"type": "bridge", "bridge": "mynet", "ipam": {"type": "host-local", "subnet": "10.33.0.0/24"}},
-			{"type": "tuning", "sysctl": {"net.core.somaxcon": "500"}}]}`)
+		installNetwork(t, "mynet", strings.Replace(mynet, `"plugins": [`, `"plugins": [
+			{"type": "bridge", "bridge": "mynet", "ipam": {"type": "host-local", "subnet": "10.88.0.0/24"}},
+			{"type": "tuning", "sysctl": {"net.core.somaxcon": "500"}}], "was": [`, 1))
 		stdout, stderr, status = readmeProgram(t, "attach")
 		assert.Empty(t, stdout)
 		assert.Equal(t, shownError(t), withoutTimes(stderr))
 		assert.Equal(t, 1, status)
 		assert.Empty(t, libraryFiles(t))
 
-		installNetwork(t, "frontend", `{"cniVersion": "1.1.0", "name": "frontend", "plugins": [
-			{"type": "bridge", "bridge": "frontend", "ipam": {"type": "host-local", "subnet": "10.34.0.0/24"}},
-			{"type": "portmap", "capabilities": {"portMappings": true}}]}`)
-		installNetwork(t, "backend", segment("backend", "10.35.0.0/24"))
+		installNetwork(t, "frontend", strings.NewReplacer("mynet", "frontend", "10.88", "10.89").Replace(mynet))
+		installNetwork(t, "backend", strings.NewReplacer("mynet", "backend", "10.88", "10.90").Replace(mynet))
 		stdout, stderr, status = readmeProgram(t, "networks")
-		assert.Equal(t, "frontend eth0 [10.34.0.2]\nbackend back0 [10.35.0.2]\n", stdout)
+		assert.Equal(t, "frontend eth0 [10.89.0.2]\nbackend back0 [10.90.0.2]\n", stdout)
 		assert.Empty(t, stderr)
 		assert.Zero(t, status)
 
@@ -100,6 +99,17 @@ func readmeProgram(t *testing.T, name string) (stdout, stderr string, status int
 		require.True(t, errors.As(err, &exit), "%v", err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// shownNetwork is the network that README.md shows.
+func shownNetwork(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(readme), "```json\n")
+	require.True(t, found, "README.md shows no network")
+	block, _, _ = strings.Cut(block, "```")
+	return block
 }
 
 // shownError is the error that README.md shows.
