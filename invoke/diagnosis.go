@@ -39,6 +39,7 @@ func (r *run) ok() bool {
 // known about the process.
 func (r *run) diagnose() *PluginError {
 	e := &PluginError{ExitCode: -1, Stderr: r.stderr.String()}
+	_, e.remedy = r.hint()
 	said := r.said()
 	e.Code, e.Msg, e.Details, e.Err = said.Code, said.Msg, said.Details, said
 	var causes []error
@@ -100,7 +101,7 @@ func (r *run) end() string {
 	switch {
 	case r.startErr != nil:
 		how = r.startErr.Error()
-		if hint := r.hint(); hint != "" {
+		if hint, _ := r.hint(); hint != "" {
 			how += " (" + hint + ")"
 		}
 	case r.left:
@@ -117,28 +118,35 @@ func (r *run) end() string {
 	return fmt.Sprintf("%v (%s)", r.stopped, how)
 }
 
-// hint says what the system's word for a failed start usually means.
-func (r *run) hint() string {
+// hint says what the system's word for a failed start usually means, and what to do
+// about it.
+func (r *run) hint() (means, remedy string) {
+	if r.startErr == nil {
+		return "", ""
+	}
 	if strings.ContainsRune(r.path, 0) {
-		return fmt.Sprintf("the plugin's path %q has a NUL byte", r.path)
+		return fmt.Sprintf("the plugin's path %q has a NUL byte", r.path), ""
 	}
 	for _, kv := range r.environ {
 		if strings.ContainsRune(kv, 0) {
-			return fmt.Sprintf("environment variable %q has a NUL byte", strings.ReplaceAll(envName(kv), "\x00", ""))
+			return fmt.Sprintf("environment variable %q has a NUL byte", strings.ReplaceAll(envName(kv), "\x00", "")), ""
 		}
 	}
 	info, err := os.Stat(r.path)
 	switch {
 	case err == nil && info.IsDir():
-		return "it is a directory"
+		return "it is a directory", ""
 	case errors.Is(r.startErr, syscall.ENOEXEC):
-		return fmt.Sprintf("neither a program for %s/%s nor a script that begins with #!", runtime.GOOS, runtime.GOARCH)
+		system := runtime.GOOS + "/" + runtime.GOARCH
+		return "neither a program for " + system + " nor a script that begins with #!",
+			"install a build for " + system + "; a script has to begin with #! and its interpreter"
 	case errors.Is(r.startErr, fs.ErrNotExist) && err == nil:
-		return "the file is there, the interpreter or loader that it names is not"
+		return "the file is there, the interpreter or loader that it names is not",
+			"install that one, or a build of the plugin that needs none"
 	case errors.Is(r.startErr, fs.ErrPermission) && err == nil && !executable(info):
-		return "the file is not executable"
+		return "the file is not executable", "make it executable: chmod 755 " + r.path
 	}
-	return ""
+	return "", ""
 }
 
 // exited fills in how a process ended.

@@ -20,9 +20,8 @@ import (
 // "Error"). Its text is what the plugin said, or what containernetworking/cni says in
 // the plugin's place. Everything else is in the fields, in %+v (several lines, for
 // people) and in LogValue (for log/slog); the last two also say whether the network
-// namespace or the "ipam" plugin was not there when ADD or CHECK failed, and what to
-// do, where that is known. Neither the request nor CNI_ARGS is ever part of any of
-// them.
+// namespace (ADD and CHECK) or the "ipam" plugin was not there, and what to do, where
+// that is known. Neither the request nor CNI_ARGS is ever part of any of them.
 //
 // errors.As finds the plugin's own *types.Error, errors.As and errors.Is also what
 // ended the process: *exec.ExitError, context.DeadlineExceeded, an fs.PathError.
@@ -134,7 +133,7 @@ func (e *PluginError) toDo() string {
 	var missing *NotFoundError
 	switch {
 	case errors.As(e.Err, &missing):
-		return missing.toDo()
+		return missing.toDo(e.Command, e.Network)
 	case e.Retryable():
 		return "try again later: the plugin says that it cannot do it now"
 	}
@@ -206,22 +205,23 @@ func (c *Call) fail(err error) *PluginError {
 	}
 	e.name(c)
 	if inner != nil && inner.ExitCode > 0 && e.seen == "" {
-		e.seen, e.remedy = c.missing(e.Command)
+		e.seen, e.remedy = e.missing(c)
 	}
 	return e
 }
 
-// missing says what a plugin that failed to attach or to check must have missed: its
-// network namespace, or the plugin for its addresses; and what to do. It looks at the
-// machine as it is now, not at the plugin's words.
-func (c *Call) missing(command string) (seen, remedy string) {
-	if command != "ADD" && command != "CHECK" {
-		return "", ""
-	}
-	if path := lookupEnv(c.Environ, "CNI_NETNS"); filepath.IsAbs(path) {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Sprintf("network namespace %s does not exist", path), "create it before ADD, or name the one that the container has"
+// missing says what a plugin that failed must have missed: its network namespace, or
+// the plugin for its addresses; and what to do. It looks at the machine as it is now,
+// not at the plugin's words. For DEL a namespace that is gone is no fault.
+func (e *PluginError) missing(c *Call) (seen, remedy string) {
+	switch e.Command {
+	case "ADD", "CHECK":
+		if seen, remedy = e.missingNamespace(c.Environ); seen != "" {
+			return seen, remedy
 		}
+	case "DEL", "GC":
+	default:
+		return "", ""
 	}
 	var missing *NotFoundError
 	request, _ := rawjson.ParseObject(c.Stdin)
@@ -230,11 +230,46 @@ func (c *Call) missing(command string) (seen, remedy string) {
 	name, _ := inner.Get("type")
 	plugin, _ := rawjson.String(name.Value)
 	dirs := filepath.SplitList(lookupEnv(c.Environ, "CNI_PATH"))
-	if _, err := FindInPath(plugin, dirs); errors.As(err, &missing) {
-		return fmt.Sprintf(`no plugin %q, the "ipam" of this one, in %s`, plugin, strings.Join(missing.Dirs, " or ")),
-			`install it there, or correct the "type" in "ipam" in the network's configuration`
+	if _, err := FindInPath(plugin, dirs); !errors.As(err, &missing) {
+		return "", ""
 	}
-	return "", ""
+	seen = fmt.Sprintf(`no plugin %q, the "ipam" of this one, in %s`, plugin, strings.Join(missing.Dirs, " or "))
+	if again(e.Command) {
+		return seen, "install it there again: " + e.Command + sameAsAdd
+	}
+	return seen, `install it there, or correct the "type" in "ipam" in ` + configuration(e.Network)
+}
+
+func (e *PluginError) missingNamespace(environ []string) (seen, remedy string) {
+	path := lookupEnv(environ, "CNI_NETNS")
+	if environ != nil && path == "" && e.Code == types.ErrInvalidEnvironmentVariables {
+		return "no network namespace was given (CNI_NETNS is empty)", e.Command + " needs the path of the container's"
+	}
+	if !filepath.IsAbs(path) {
+		return "", ""
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return "", ""
+	}
+	remedy = "create it before ADD, or name the one that the container has"
+	if e.Command == "CHECK" {
+		remedy = "detach it (DEL), the attachment went with it; or name the one that the container has"
+	}
+	return fmt.Sprintf("network namespace %s does not exist", path), remedy
+}
+
+// again reports whether a verb needs what ADD had: to correct the configuration is no
+// advice then.
+func again(command string) bool { return command == "CHECK" || command == "DEL" || command == "GC" }
+
+const sameAsAdd = " runs the plugins that ADD ran"
+
+// configuration names the configuration of a network.
+func configuration(network string) string {
+	if network == "" {
+		return "the network's configuration"
+	}
+	return fmt.Sprintf("the configuration of network %q", network)
 }
 
 // name fills in whom the call was for. What the call does not say is read from the

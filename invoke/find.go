@@ -42,18 +42,27 @@ func (e *NotFoundError) Format(f fmt.State, verb rune) {
 	case verb == 'q':
 		fmt.Fprintf(f, "%q", e.Error())
 	case verb == 'v' && f.Flag('+'):
-		fmt.Fprintf(f, "%s\n    %-10s %s", e.Error(), "to do:", e.toDo())
+		fmt.Fprintf(f, "%s\n    %-10s %s", e.Error(), "to do:", e.toDo("", ""))
 	default:
 		_, _ = io.WriteString(f, e.Error())
 	}
 }
 
-func (e *NotFoundError) toDo() string {
+// toDo is for the verb on the network, as far as they are known.
+func (e *NotFoundError) toDo(command, network string) string {
+	install := "install it in "
+	if again(command) {
+		install = "install it again in "
+	}
 	where := "name the directory that has it in the plugin path"
 	if len(e.Dirs) > 0 {
-		where = "install it in " + strings.Join(e.Dirs, " or ") + ", or " + where
+		where = install + strings.Join(e.Dirs, " or ") + ", or " + where
 	}
-	where += `, or correct the "type" in the network's configuration`
+	if again(command) {
+		where += ": " + command + sameAsAdd
+	} else {
+		where += `, or correct the "type" in ` + configuration(network)
+	}
 	if len(e.Others) > 0 {
 		where += "; missing as well: " + strings.Join(e.Others, ", ")
 	}

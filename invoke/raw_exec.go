@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -84,6 +85,7 @@ func (e *RawExec) ExecPlugin(ctx context.Context, pluginPath string, stdinData [
 	call := &Call{Plugin: filepath.Base(pluginPath), Path: pluginPath, Stdin: stdinData, Environ: environ}
 	run := e.exec(ctx, call)
 	if run.ok() {
+		keepStderr(ctx, &run.stderr)
 		return run.stdout.data, nil
 	}
 	err := run.diagnose()
@@ -206,4 +208,30 @@ func withStderrSink(ctx context.Context, sink func(line string)) context.Context
 func stderrSink(ctx context.Context) func(string) {
 	sink, _ := ctx.Value(sinkKey{}).(func(string))
 	return sink
+}
+
+// keptKey is the context key of a [keptStderr].
+type keptKey struct{}
+
+// keptStderr is what a plugin that exited with status 0 wrote to standard error: its
+// reply may turn out to be none. The text is a string.
+type keptStderr struct{ text atomic.Value }
+
+func keepStderr(ctx context.Context, t *tail) {
+	if kept, ok := ctx.Value(keptKey{}).(*keptStderr); ok && len(t.data) > 0 {
+		kept.text.Store(t.String())
+	}
+}
+
+// runsProcesses reports whether an Exec keeps standard error for who asks.
+func runsProcesses(exec Exec) bool {
+	switch e := exec.(type) {
+	case *DefaultExec:
+		return true
+	case *limiter:
+		return runsProcesses(e.Exec)
+	case *InProcess:
+		return runsProcesses(orDefault(e.Exec))
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -221,6 +222,12 @@ func TestPluginsThatCannotBeStarted(t *testing.T) {
 		{"NUL in environment", file("ok", "#!/bin/sh\n", 0o755), `environment variable "CNI_ARGS" has a NUL byte`, []string{"CNI_ARGS=a\x00secret"}},
 		{"bare name", "sh", `plugin path "sh" names no directory`, nil},
 	}
+	system := runtime.GOOS + "/" + runtime.GOARCH
+	toDo := map[string]string{
+		"not executable": "make it executable: chmod 755 " + filepath.Join(dir, "plain"),
+		"bad ELF":        "install a build for " + system, "no shebang": "install a build for " + system, "empty file": "install a build for " + system,
+		"missing interpreter": "install that one, or a build of the plugin that needs none",
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := new(invoke.RawExec).ExecPlugin(context.Background(), tt.path, nil, tt.environ)
@@ -231,6 +238,11 @@ func TestPluginsThatCannotBeStarted(t *testing.T) {
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, tt.path, failed.Path)
 			assert.Equal(t, -1, failed.ExitCode)
+			if toDo := toDo[tt.name]; toDo != "" {
+				assert.Contains(t, fmt.Sprintf("%+v", err), "\n    to do:     "+toDo)
+			} else {
+				assert.NotContains(t, fmt.Sprintf("%+v", err), "to do")
+			}
 		})
 	}
 }
@@ -286,4 +298,25 @@ func TestProcessGroup(t *testing.T) {
 
 	r := runUntilReady(t, &invoke.RawExec{ShareGroup: true}, script(t, `echo ready >&2; exec sleep 300`))
 	assert.Equal(t, syscall.SIGTERM, r.failed.Signal)
+}
+
+// A plugin that exits with 0 may have said on standard error why its reply is none.
+func TestStderrOfAPluginWhoseReplyIsNone(t *testing.T) {
+	for name, reply := range map[string]string{
+		"garbage":         `garbage`,
+		"an error object": `{"code": 7, "msg": "no"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			call := newCall()
+			call.Path = script(t, "echo 'why it is so' >&2; echo '"+reply+"'")
+			exec := invoke.Limit(&invoke.DefaultExec{RawExec: &invoke.RawExec{}}, 1)
+			_, err := call.Result(t.Context(), exec, "1.0.0")
+			var failed *invoke.PluginError
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, "why it is so\n", failed.Stderr)
+			assert.Zero(t, failed.ExitCode)
+			assert.Contains(t, fmt.Sprintf("%+v", err), "\n    stderr:    why it is so")
+			assert.NotContains(t, err.Error(), "why it is so", "the text is the reply's fault")
+		})
+	}
 }

@@ -80,7 +80,13 @@ func (c *Call) run(ctx context.Context, exec Exec, check func([]byte) ([]byte, e
 
 func (c *Call) once(ctx context.Context, exec Exec, check func([]byte) ([]byte, error)) ([]byte, error) {
 	start := time.Now()
-	reply, err := orDefault(exec).ExecPlugin(ctx, c.Path, c.Stdin, c.Environ)
+	exec = orDefault(exec)
+	var stderr *keptStderr
+	if runsProcesses(exec) {
+		stderr = new(keptStderr)
+		ctx = context.WithValue(ctx, keptKey{}, stderr)
+	}
+	reply, err := exec.ExecPlugin(ctx, c.Path, c.Stdin, c.Environ)
 	if err != nil {
 		failure := c.fail(err)
 		failure.Elapsed = time.Since(start)
@@ -97,6 +103,9 @@ func (c *Call) once(ctx context.Context, exec Exec, check func([]byte) ([]byte, 
 	if err != nil {
 		failure := c.fail(err)
 		failure.ExitCode, failure.Cause, failure.Elapsed = 0, cause, time.Since(start)
+		if stderr != nil {
+			failure.Stderr, _ = stderr.text.Load().(string)
+		}
 		return nil, failure
 	}
 	return reply, nil

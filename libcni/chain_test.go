@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -141,6 +142,37 @@ func TestMissingBinary_R34(t *testing.T) {
 
 	assert.ErrorIs(t, f.GetStatusNetworkList(t.Context(), list), invoke.ErrPluginNotFound)
 	assert.Equal(t, []string{"one STATUS"}, f.fake.calls())
+}
+
+// What is missing for CHECK, DEL and GC was there for ADD: to correct the type is no
+// advice then.
+func TestAdviceOnAMissingPlugin(t *testing.T) {
+	f := newFixture(t, Options{})
+	list := list3(t, `"cniVersion":"1.1.0",`)
+	_, err := f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	f.fake.missing = []string{"two"}
+	for command, do := range map[string]func() error{
+		"CHECK": func() error { return f.CheckNetworkList(t.Context(), list, f.rt) },
+		"DEL":   func() error { return f.DelNetworkList(t.Context(), list, f.rt) },
+		"DEL from the record": func() error {
+			return f.DelAttachment(t.Context(), AttachmentKey{"net", f.rt.ContainerID, f.rt.IfName})
+		},
+		"GC":     func() error { return f.gcPlugins(t.Context(), mustNetwork(t, list), nil) },
+		"ADD":    func() error { _, err := f.AddNetworkList(t.Context(), list, f.rt); return err },
+		"STATUS": func() error { return f.GetStatusNetworkList(t.Context(), list) },
+	} {
+		verb, _, _ := strings.Cut(command, " ")
+		dir := filepath.FromSlash("/opt/cni/bin")
+		err := do()
+		want := "\n    to do:     install it again in " + dir + ", or name the directory that has it in the plugin path: " + verb + " runs the plugins that ADD ran"
+		if verb == "ADD" || verb == "STATUS" {
+			want = "\n    to do:     install it in " + dir + `, or name the directory that has it in the plugin path, or correct the "type" in the configuration of network "net"`
+		} else {
+			assert.NotContains(t, fmt.Sprintf("%+v", err), "correct", command)
+		}
+		assert.Contains(t, fmt.Sprintf("%+v", err), want, command)
+	}
 }
 
 func TestErrorsHaltAndAreUpstreams_R36_R38_R40(t *testing.T) {
@@ -448,14 +480,14 @@ func TestUnknownVersionNamesItsPlace(t *testing.T) {
     container: c1
     interface: eth0
     argument:  cniVersion
-    at:        3:17 (/cniVersion)
-    to do:     set one of these versions in the configuration, or move to a newer version of this library`, fmt.Sprintf("%+v", err))
+    at:        3:17 (/cniVersion) of the network's configuration
+    to do:     set one of these versions in the network's configuration, or move to a newer version of this library`, fmt.Sprintf("%+v", err))
 	var at *ConfError
 	require.ErrorAs(t, err, &at)
 	assert.Equal(t, []any{"net", 3, 17}, []any{at.Network, at.Line, at.Column})
 	var request *RequestError
 	require.ErrorAs(t, err, &request)
-	assert.Contains(t, request.LogValue().String(), "at=3:17 (/cniVersion) toDo=set one of these versions")
+	assert.Contains(t, request.LogValue().String(), "at=3:17 (/cniVersion) of the network's configuration toDo=set one of these versions")
 
 	list.CNIVersion = "10.0.0" // by the caller
 	err = f.GetStatusNetworkList(t.Context(), list)

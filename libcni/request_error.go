@@ -58,7 +58,7 @@ func (e *RequestError) Format(s fmt.State, verb rune) {
 
 func (e *RequestError) toDo() string {
 	if errors.As(e.Err, new(*version.UnsupportedError)) {
-		return "set one of these versions in the configuration, or move to a newer version of this library"
+		return "set one of these versions in the network's configuration, or move to a newer version of this library"
 	}
 	return ""
 }
@@ -70,7 +70,11 @@ func (e *RequestError) place() string {
 	if !errors.As(e.Err, &conf) {
 		return ""
 	}
-	return conf.Place()
+	place := conf.Place()
+	if conf.File == "" && place != "" {
+		place += " of the network's configuration" // a list does not know its file
+	}
+	return place
 }
 
 // LogValue gives the fields to log/slog.
