@@ -29,93 +29,86 @@ const (
 	fault   level = "FAULT"   // something does not work, or lets others in
 )
 
-// A doctor collects findings.
+// A doctor tells of findings.
 type doctor struct {
 	*tool
-	findings []finding
+	findings []finding // for JSON, which is one value
+	area     string    // of the last one
+	count    map[level]int
 }
 
 // doctor looks at everything an ADD needs on this machine, and at what earlier
 // ones left behind. Of the verbs it runs VERSION and STATUS; it writes nothing but a file
-// with the records that it removes at once.
+// with the records that it removes at once. What it finds it prints at once.
 func (t *tool) doctor(ctx context.Context, _ []string) error {
-	d := &doctor{tool: t}
-	set := d.networks()
+	d := &doctor{tool: t, count: map[level]int{}}
+	set, err := libcni.LoadDir(d.confDir())
+	if err != nil {
+		set = &libcni.ConfSet{Dir: d.confDir()} // the directory's finding says why
+	}
 	networks := t.probe(ctx, set)
-	d.unusable(networks)
+	d.networks(set, networks)
 	d.plugins(networks)
 	d.status(ctx, networks)
 	d.records(set)
 
-	var err error
 	if t.json {
 		err = t.print(d.findings)
 	} else {
-		err = d.text()
+		_, err = fmt.Fprintf(d.stdout, "\nFaults: %d, warnings: %d, notes: %d\n", d.count[fault], d.count[warning], d.count[note])
 	}
-	bad := func(f finding) bool { return f.Level == fault || f.Level == warning }
-	if err == nil && slices.ContainsFunc(d.findings, bad) {
-		err = errFound
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: what was not asked is not judged", errInterrupted)
+	case d.count[fault]+d.count[warning] > 0:
+		return errFound
 	}
-	return err
-}
-
-// unusable takes back what was said of networks whose plugins cannot be run; why not,
-// comes with the plugins.
-func (d *doctor) unusable(networks []*network) {
-	for _, n := range networks {
-		var broken []string
-		for _, p := range n.Plugins {
-			if p.err != nil && !slices.Contains(broken, p.Type) {
-				broken = append(broken, p.Type)
-			}
-		}
-		for i := range d.findings {
-			if f := &d.findings[i]; len(broken) > 0 && f.About == n.File && f.Level == fine {
-				f.Level = note
-				f.Says += "; not usable, see below: " + strings.Join(broken, ", ")
-			}
-		}
-	}
+	return nil
 }
 
 func (d *doctor) say(l level, area, about, do, format string, args ...any) {
-	d.findings = append(d.findings, finding{l, area, about, fmt.Sprintf(format, args...), do})
-}
-
-func (d *doctor) text() error {
-	area := ""
-	count := map[level]int{}
-	for _, f := range d.findings {
-		if f.Area != area {
-			area = f.Area
-			fmt.Fprintln(d.stdout, area)
-		}
-		count[f.Level]++
-		fmt.Fprintf(d.stdout, "  %-8s %s: %s\n", f.Level, f.About, strings.ReplaceAll(f.Says, "\n", "; "))
-		if f.Do != "" {
-			fmt.Fprintf(d.stdout, "           -> %s\n", f.Do)
-		}
+	f := finding{l, area, about, fmt.Sprintf(format, args...), do}
+	d.count[l]++
+	if d.json {
+		d.findings = append(d.findings, f)
+		return
 	}
-	_, err := fmt.Fprintf(d.stdout, "\nFaults: %d, warnings: %d, notes: %d\n", count[fault], count[warning], count[note])
-	return err
+	if f.Area != d.area {
+		d.area = f.Area
+		fmt.Fprintln(d.stdout, f.Area)
+	}
+	fmt.Fprintf(d.stdout, "  %-8s %s: %s\n", f.Level, f.About, strings.ReplaceAll(f.Says, "\n", "; "))
+	if f.Do != "" {
+		fmt.Fprintf(d.stdout, "           -> %s\n", f.Do)
+	}
 }
 
 // status asks the networks that can be asked whether they are ready.
 func (d *doctor) status(ctx context.Context, networks []*network) {
-	var mute []string
+	var mute, unasked []string
 	for _, n := range networks {
 		switch {
 		case !slices.Contains(n.Verbs, "STATUS"):
 			mute = append(mute, n.Name)
-		case slices.ContainsFunc(n.Plugins, func(p *plugin) bool { return p.err != nil }):
+		case slices.ContainsFunc(n.Plugins, func(p *plugin) bool { return p.err != nil && !p.interrupted }):
 		default:
-			if err := d.cni().GetStatusNetworkList(ctx, n.list); err != nil {
-				d.say(fault, "status", n.Name, "see what the plugin says; cnitool -v status "+n.Name+" shows more", "%v", err)
-			} else {
+			err := d.unlessInterrupted(ctx, "STATUS", func() error { return d.prober().GetStatusNetworkList(ctx, n.list) })
+			switch {
+			case errors.Is(err, errInterrupted):
+				unasked = append(unasked, n.Name)
+			case errors.As(err, new(*lateError)):
+				d.say(fault, "status", n.Name, "give it more time, and see what the plugin says: "+d.command("-v", "--timeout", "1m", "status", n.Name), "%v", err)
+			case err != nil:
+				d.say(fault, "status", n.Name, "see what the plugin says; more: "+d.command("-v", "status", n.Name), "%v", err)
+			default:
 				d.say(fine, "status", n.Name, "", "ready")
 			}
 		}
+	}
+	if len(unasked) > 0 {
+		d.say(note, "status", strings.Join(unasked, ", "), "", "interrupted: nothing is known")
 	}
 	if len(mute) > 0 {
 		d.say(note, "status", strings.Join(mute, ", "), "", "older than STATUS (1.1.0): nobody can ask whether they are ready")
@@ -123,24 +116,21 @@ func (d *doctor) status(ctx context.Context, networks []*network) {
 }
 
 // networks looks at the directory of the networks.
-func (d *doctor) networks() *libcni.ConfSet {
+func (d *doctor) networks(set *libcni.ConfSet, networks []*network) {
 	dir := d.confDir()
 	there := d.directory("networks", dir, "put the networks there, or set NETCONFPATH")
-	set, err := libcni.LoadDir(dir)
-	if err != nil {
-		return &libcni.ConfSet{Dir: dir} // the directory's finding says why
-	}
-	if there && len(set.Networks) == 0 {
+	if there && len(networks) == 0 {
 		d.say(fault, "networks", dir, "install a network: a file *.conflist, see the specification, section 1", "no usable network")
 	}
-	for i, n := range set.Networks {
+	for i, n := range networks {
 		also := ""
-		if i == 0 && len(set.Networks) > 1 {
+		if i == 0 && len(networks) > 1 {
 			also = ", the default one"
 		}
 		d.writable("networks", n.File)
-		d.say(fine, "networks", n.File, "", "%s, version %s%s", n.Name, n.CNIVersion, also)
-		if !n.Supports("CHECK") && !n.DisableCheck {
+		l, usable := n.usable()
+		d.say(l, "networks", n.File, "", "%s, version %s%s%s", n.Name, n.CNIVersion, also, usable)
+		if !n.list.Supports("CHECK") && !n.list.DisableCheck {
 			d.say(note, "networks", n.Name, "", "%s has no CHECK: a broken attachment is not found", n.CNIVersion)
 		}
 	}
@@ -154,5 +144,26 @@ func (d *doctor) networks() *libcni.ConfSet {
 	for _, w := range set.Warnings {
 		d.say(warning, "networks", w.Place(), "remove one of them", "%v", w)
 	}
-	return set
+}
+
+// usable says whether the plugins of a network can be run; why not, comes with the
+// plugins.
+func (n *network) usable() (l level, says string) {
+	var broken []string
+	interrupted := false
+	for _, p := range n.Plugins {
+		switch {
+		case p.interrupted:
+			interrupted = true
+		case p.err != nil && !slices.Contains(broken, p.Type):
+			broken = append(broken, p.Type)
+		}
+	}
+	switch {
+	case len(broken) > 0:
+		return note, "; not usable, see below: " + strings.Join(broken, ", ")
+	case interrupted:
+		return note, "; interrupted: not all of its plugins have answered"
+	}
+	return fine, ""
 }

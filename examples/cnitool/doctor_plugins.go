@@ -52,6 +52,10 @@ func (d *doctor) program(p *plugin) {
 	case p.Path == "":
 		d.say(fault, "plugins", p.Type, "install it, or name its directory in CNI_PATH", "%v", p.err)
 		return
+	case p.interrupted:
+		d.say(note, "plugins", p.Path, "", "%v", p.err)
+	case errors.As(p.err, new(*lateError)):
+		d.say(fault, "plugins", p.Path, `see what it waits for: echo '{"cniVersion":"1.1.0"}' | CNI_COMMAND=VERSION `+quote(p.Path), "%v", p.err)
 	case err == nil && runtime.GOOS != "windows" && info.Mode()&0o111 == 0:
 		d.say(fault, "plugins", p.Path, "chmod 755 "+quote(p.Path), "is not executable (%v)", info.Mode())
 	case errors.Is(p.err, syscall.ENOEXEC), errors.Is(p.err, os.ErrNotExist):

@@ -260,6 +260,17 @@ func TestGolden(t *testing.T) {
 			require.NoError(m.t, os.Mkdir(filepath.Join(m.dir, "cache", "results"), 0o755))
 			require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", ".tmp-1"), nil, 0o600))
 		}, []string{"doctor"}},
+		"hanging": {func(m *machine) {
+			m.conf("10-hangs.conflist", `{"cniVersion": "1.1.0", "name": "hangs", "plugins": [{"type": "hangs"}]}`)
+			m.conf("20-good.conflist", good)
+			m.conf("30-late.conflist", `{"cniVersion": "1.1.0", "name": "late", "plugins": [{"type": "late"}]}`)
+			m.conf("40-also.conflist", strings.ReplaceAll(good, `"good"`, `"also"`))
+			m.script("hangs", "exec sleep 1000")
+			m.script("late", `[ $CNI_COMMAND != VERSION ] && exec sleep 1000; echo '{"cniVersion":"1.1.0","supportedVersions":["1.1.0"]}'`)
+		}, []string{
+			"--timeout 2s doctor",
+			"--timeout 2s list",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -52,6 +52,9 @@ func (t *tool) list(ctx context.Context, _ []string) error {
 	} else {
 		err = t.listText(set, shown.Networks)
 	}
+	if err == nil && ctx.Err() != nil {
+		return errInterrupted
+	}
 	if err == nil && (len(set.Bad) > 0 || len(set.Warnings) > 0 || anyBroken(shown.Networks)) {
 		err = errFound
 	}
@@ -131,6 +134,8 @@ func (p *plugin) about(n *network) []string {
 		if !errors.Is(p.err, invoke.ErrPluginNotFound) {
 			columns[1] = p.Error
 		}
+	case p.interrupted:
+		columns = []string{p.Path, "? (" + p.Error + ")"}
 	case p.err != nil:
 		columns = []string{p.Path, "FAILS: " + p.Error}
 	case !p.speaks(n.CNIVersion):

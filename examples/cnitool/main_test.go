@@ -130,9 +130,15 @@ func (m *machine) state() []string {
 // call runs the program.
 func (m *machine) call(args ...string) (stdout, stderr string, status int) {
 	m.t.Helper()
+	return m.callUntil(m.t.Context(), args...)
+}
+
+// callUntil runs the program and interrupts it when the context ends.
+func (m *machine) callUntil(ctx context.Context, args ...string) (stdout, stderr string, status int) {
+	m.t.Helper()
 	var out, messages bytes.Buffer
 	t := &tool{getenv: func(name string) string { return m.env[name] }, stdout: &out, stderr: &messages, namespaces: []string{filepath.Join(m.dir, "netns")}}
-	status = t.main(m.t.Context(), append([]string{"--cache=" + filepath.Join(m.dir, "cache")}, args...))
+	status = t.main(ctx, append([]string{"--cache=" + filepath.Join(m.dir, "cache")}, args...))
 	return out.String(), messages.String(), status
 }
 
@@ -275,4 +281,11 @@ func TestWaits(t *testing.T) {
 	}
 	require.NoError(t, os.Remove(m.netns("one")))
 	assert.Equal(t, 1, <-added)
+}
+
+// TestPatience: each plugin is bounded where all are asked, told to or not.
+func TestPatience(t *testing.T) {
+	assert.Equal(t, 5*time.Second, (&tool{}).patience())
+	assert.Equal(t, time.Minute, (&tool{timeout: time.Minute}).patience())
+	assert.Contains(t, usage, "by default after 5s")
 }

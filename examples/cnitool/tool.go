@@ -37,26 +37,30 @@ type tool struct {
 // A command runs with what stands after its name.
 type command struct {
 	run      func(t *tool, ctx context.Context, args []string) error
-	min, max int // of the arguments; as upstream, the verbs do not look at more of them
+	min, max int  // of the arguments; as upstream, the verbs do not look at more of them
+	probes   bool // --timeout is for each plugin, not for all of them together
 }
 
 var commands = map[string]command{
-	"add":         {(*tool).add, 2, many},
-	"check":       {(*tool).check, 2, many},
-	"del":         {(*tool).del, 2, many},
-	"gc":          {(*tool).gc, 1, many},
-	"status":      {(*tool).status, 1, many},
-	"list":        {(*tool).list, 0, 0},
-	"explain":     {(*tool).explain, 2, 3},
-	"attachments": {(*tool).attachments, 0, 1},
-	"clean":       {(*tool).clean, 1, 1},
-	"doctor":      {(*tool).doctor, 0, 0},
+	"add":         {run: (*tool).add, min: 2, max: many},
+	"check":       {run: (*tool).check, min: 2, max: many},
+	"del":         {run: (*tool).del, min: 2, max: many},
+	"gc":          {run: (*tool).gc, min: 1, max: many},
+	"status":      {run: (*tool).status, min: 1, max: many},
+	"list":        {run: (*tool).list, probes: true},
+	"explain":     {run: (*tool).explain, min: 2, max: 3},
+	"attachments": {run: (*tool).attachments, max: 1},
+	"clean":       {run: (*tool).clean, min: 1, max: 1},
+	"doctor":      {run: (*tool).doctor, probes: true},
 }
 
 const many = int(^uint(0) >> 1)
 
 // errFound says that a command has printed that something is wrong.
 var errFound = errors.New("something is wrong")
+
+// errInterrupted says that a command was told to stop.
+var errInterrupted = errors.New("interrupted")
 
 // A usageError is about how the program was called.
 type usageError struct {
@@ -74,6 +78,9 @@ func (t *tool) main(ctx context.Context, args []string) int {
 		return 2
 	}
 	t.complain(err)
+	if ctx.Err() != nil && !errors.Is(err, errInterrupted) {
+		t.tell("Interrupted: the plugin was ended for that.")
+	}
 	return 1
 }
 
@@ -116,7 +123,7 @@ func (t *tool) run(ctx context.Context, args []string) error {
 	case len(args) > c.max:
 		return usageError{fmt.Errorf("%s: %q is too much", name, args[c.max]), name}
 	}
-	if t.timeout > 0 {
+	if t.timeout > 0 && !c.probes {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t.timeout)
 		defer cancel()

@@ -30,7 +30,9 @@ Flags, before or after the command's arguments:
   --forget                     clean: then forget what could not be detached, and say so
   --cache DIR                  where the records are; by default /var/lib/cni
                                (those of podnet: /var/lib/cni/podnet)
-  --timeout DURATION           end plugins that run longer, as in 30s; by default never
+  --timeout DURATION           end plugins after that time, as in 30s: for list and doctor
+                               each of them, by default after 5s; for the others all
+                               together, by default never (SIGTERM, then SIGKILL)
   -v                           tell of every plugin that is run: time, standard error
   --json                       JSON instead of text, also for messages (one object a line)
 
