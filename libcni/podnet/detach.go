@@ -28,6 +28,10 @@ import (
 // is waited for, ten seconds at most, then DEL runs beside it, and the error has
 // [libcni.ErrAddRunning].
 //
+// A plugin that is not installed any more is an error, [invoke.ErrPluginNotFound], as
+// long as there is something that only it can remove; see the package documentation,
+// "Already gone".
+//
 // Of a damaged record the arguments of ADD are lost: it is detached with the
 // network's configuration and the network namespace of the container's other records,
 // and an error says what may be left; where no other record tells the namespace it
@@ -255,7 +259,7 @@ func (m *Manager) detachDamaged(ctx context.Context, op string, d *damaged, blin
 	}
 	ctx, cancel := bounded(context.WithValue(ctx, toldOf{}, d.err.Path), m.opts.Timeouts.Del)
 	defer cancel()
-	if err := m.cni.DelNetworkList(ctx, d.list, &libcni.RuntimeConf{ContainerID: d.ContainerID, IfName: d.IfName, NetNS: netns}); err != nil {
+	if err := m.cleaning.DelNetworkList(ctx, d.list, &libcni.RuntimeConf{ContainerID: d.ContainerID, IfName: d.IfName, NetNS: netns}); err != nil {
 		return fail(err)
 	}
 	var left []string

@@ -153,13 +153,30 @@ func TestDetachAlreadyGone(t *testing.T) {
 			err:   invoke.ErrPluginNotFound, left: true,
 		},
 		{
-			name: "executable and network gone",
+			name: "executable and network gone, netns is there: so is the interface",
 			setup: func(n *node, _ string) {
 				n.uninstall(true, "second")
-				delete(n.made, made{"a", "con1", "eth0", "second"})
-				_ = os.RemoveAll(n.opts.ConfDir)
-				_, _ = n.Reload(n.Context())
+				n.unconfigure()
 			},
+			err: invoke.ErrPluginNotFound, left: true,
+		},
+		{
+			name: "executable, network and netns gone",
+			setup: func(n *node, netns string) {
+				n.uninstall(true, "second")
+				n.unconfigure()
+				_ = os.Remove(netns)
+				delete(n.made, made{"a", "con1", "eth0", "second"})
+			},
+			want: func(string) string { return "" },
+		},
+		{
+			name: "executable and netns gone, network configured: it may come back",
+			setup: func(n *node, netns string) {
+				n.uninstall(true, "second")
+				_ = os.Remove(netns)
+			},
+			err: invoke.ErrPluginNotFound, left: true,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -68,6 +68,15 @@
 // Detaching succeeds where there is nothing left to detach. That is decided by
 // state and codes, never by an error's text: a network namespace that does not
 // exist is not passed to the plugins any more; a plugin's error code 3 (container
-// unknown) is success; a plugin that no directory has an executable of, and that no
-// configured network uses, has been uninstalled and took its state with it.
+// unknown) is success; so is code 1 of a plugin that does not speak the version of an
+// ADD that never succeeded.
+//
+// A plugin that has no executable any more cannot detach. That is an error as long as
+// a configured network uses it, or the container's network namespace exists: what
+// it made in there would be lost without a word. To get a container out of that,
+// install the plugin again; or take it out of the configuration and remove the
+// namespace; or call [Manager.Forget]. Once no network uses the plugin and the
+// namespace is gone, detaching goes without it. Its interfaces and routes went with the
+// namespace, what it had made elsewhere may be left, an address or a rule: that is
+// logged at level Warn, and in [Leftover].GivenUp.
 package podnet

@@ -170,8 +170,8 @@ func (g *collection) detach(ctx context.Context) error {
 	parallel(ids, func(id string) {
 		clean := !g.blind && !g.stays[id]
 		for _, l := range byContainer[id] {
-			err := g.del(ctx, l.AttachmentKey, g.opts.Timeouts.Del)
-			if err == nil {
+			var err error
+			if l.GivenUp, err = g.del(ctx, l.AttachmentKey, l.Recorded, g.opts.Timeouts.Del); err == nil {
 				continue
 			}
 			clean = false

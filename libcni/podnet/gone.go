@@ -2,9 +2,11 @@ package podnet
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,35 +19,40 @@ import (
 //   - A network namespace that does not exist is not passed on. The specification
 //     lets CNI_NETNS be empty for DEL, and plugins then clean up the rest.
 //   - Code 3, an unknown container, says that there is nothing to clean up.
-//   - A plugin that is not found, and that no configured network uses, was
-//     uninstalled. One that a network does use may be in the middle of an upgrade.
+//   - Of an ADD that never succeeded, a plugin that does not speak the version of the
+//     configuration has made nothing: it refuses DEL for the reason for which it
+//     refused ADD.
 type gone struct {
 	invoke.Exec
-	// used reports whether a configured network uses the plugin.
-	used func(plugin string) bool
+	m *Manager
 }
 
-// uninstalled is the directory that uninstalled plugins seem to be in. No plugin
-// directory has such a name: those are absolute.
-const uninstalled = "uninstalled:/"
+// effort is the DEL, or the ADD that may be rolled back, that a context is about.
+type effort struct {
+	// recorded says that the ADD has succeeded, with these plugins.
+	recorded bool
+	givenUp  []givenUp
+}
 
-func (g *gone) FindInPath(plugin string, paths []string) (string, error) {
-	path, err := g.Exec.FindInPath(plugin, paths)
-	if errors.Is(err, invoke.ErrPluginNotFound) && !g.used(plugin) {
-		return uninstalled + plugin, nil
+// givenUp is a plugin that a DEL goes without.
+type givenUp struct{ plugin, ipam, netns string }
+
+type effortKey struct{}
+
+func (e *effort) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, effortKey{}, e)
+}
+
+// effortOf returns the context's; without one the ADD counts as recorded.
+func effortOf(ctx context.Context) *effort {
+	if e, ok := ctx.Value(effortKey{}).(*effort); ok {
+		return e
 	}
-	return path, err
+	return &effort{recorded: true}
 }
 
 func (g *gone) ExecPlugin(ctx context.Context, pluginPath string, stdinData []byte, environ []string) ([]byte, error) {
-	del := slices.Contains(environ, "CNI_COMMAND=DEL")
-	if plugin, ok := strings.CutPrefix(pluginPath, uninstalled); ok {
-		if del {
-			return nil, nil
-		}
-		return nil, &invoke.NotFoundError{Plugin: plugin}
-	}
-	if !del {
+	if !slices.Contains(environ, "CNI_COMMAND=DEL") {
 		return g.Exec.ExecPlugin(ctx, pluginPath, stdinData, environ)
 	}
 	without := withoutNetNS(environ)
@@ -60,23 +67,123 @@ func (g *gone) ExecPlugin(ctx context.Context, pluginPath string, stdinData []by
 		}
 	}
 	var said *types.Error
-	if errors.As(err, &said) && said.Code == types.ErrUnknownContainer {
+	if !errors.As(err, &said) {
+		return reply, err
+	}
+	if said.Code == types.ErrUnknownContainer {
+		return nil, nil
+	}
+	if said.Code == types.ErrIncompatibleCNIVersion && !effortOf(ctx).recorded && g.refuses(ctx, pluginPath, stdinData) {
 		return nil, nil
 	}
 	return reply, err
 }
 
+// refuses reports whether the plugin itself, and not one that it calls, cannot have
+// accepted the request's version. Plugins compare it with theirs as text.
+func (g *gone) refuses(ctx context.Context, pluginPath string, stdinData []byte) bool {
+	call := &invoke.Call{
+		Plugin: filepath.Base(pluginPath), Path: pluginPath,
+		Environ: g.m.opts.Env.Environ(invoke.VersionArgs()), Observer: g.m.opts.Observer,
+	}
+	info, err := call.VersionInfo(ctx, g.Exec)
+	return err == nil && !slices.Contains(info.SupportedVersions(), requestOf(stdinData).CNIVersion)
+}
+
+type request struct {
+	CNIVersion string `json:"cniVersion"`
+	IPAM       struct {
+		Type string `json:"type"`
+	} `json:"ipam"`
+}
+
+func requestOf(stdinData []byte) (r request) {
+	_ = json.Unmarshal(stdinData, &r)
+	return r
+}
+
+// absent is gone for a DEL from what is on disk, whose plugins may have been
+// uninstalled since ADD. Whether it can do without one is decided when it is run:
+//
+//   - One that a configured network uses may be in the middle of an upgrade.
+//   - While the container's network namespace exists, so does what the plugin made in
+//     it: nobody else will remove that, and nobody would be told.
+//   - When the namespace is gone, so are its interfaces and routes. What is left may be
+//     addresses and rules, which cannot be freed without the plugin, and the container
+//     must not wait for it for ever: it is given up.
+type absent struct{ gone }
+
+// notInstalled begins the path of a plugin that is not there. No plugin directory has
+// such a name: those are absolute.
+const notInstalled = "not installed: "
+
+func (a *absent) FindInPath(plugin string, paths []string) (string, error) {
+	path, err := a.gone.FindInPath(plugin, paths)
+	if errors.Is(err, invoke.ErrPluginNotFound) {
+		return notInstalled + plugin, nil
+	}
+	return path, err
+}
+
+func (a *absent) ExecPlugin(ctx context.Context, pluginPath string, stdinData []byte, environ []string) ([]byte, error) {
+	if plugin, ok := strings.CutPrefix(pluginPath, notInstalled); ok {
+		path, err := a.gone.FindInPath(plugin, a.m.opts.PluginDirs)
+		if err != nil {
+			return nil, a.without(ctx, plugin, stdinData, environ, err)
+		}
+		pluginPath = path
+	}
+	return a.gone.ExecPlugin(ctx, pluginPath, stdinData, environ)
+}
+
+// without gives the plugin up, or returns why not.
+func (a *absent) without(ctx context.Context, plugin string, stdinData []byte, environ []string, err error) error {
+	netns := netnsIn(environ)
+	switch {
+	case a.m.used(plugin):
+		return &absentError{err, "; to do: install it again (DEL runs the plugins that ADD has run, whatever the network's file says by now), or give up with Forget"}
+	case netns == "":
+		return &absentError{err, ", and what it made may still be there: nothing tells the network namespace; to do: install it again, or give up with Forget"}
+	case !netnsGone(netns):
+		return &absentError{err, ", and what it made in network namespace " + netns + " is still there; to do: install it again, or remove the namespace, after which Detach succeeds without it, or give up with Forget"}
+	}
+	e := effortOf(ctx)
+	e.givenUp = append(e.givenUp, givenUp{plugin, requestOf(stdinData).IPAM.Type, netns})
+	return nil
+}
+
+// absentError is a [invoke.NotFoundError] of a DEL. That of another verb advises to
+// correct the configuration, which here would change nothing.
+type absentError struct {
+	err  error
+	toDo string
+}
+
+func (e *absentError) Error() string { return e.err.Error() + e.toDo }
+
+func (e *absentError) Is(target error) bool { return target == invoke.ErrPluginNotFound }
+
 // withoutNetNS returns the environment without a network namespace, if the one in
 // it is gone; else nil.
 func withoutNetNS(environ []string) []string {
-	const key = "CNI_NETNS="
-	i := slices.IndexFunc(environ, func(v string) bool { return strings.HasPrefix(v, key) })
-	if i < 0 || !netnsGone(environ[i][len(key):]) {
+	i := slices.IndexFunc(environ, isNetNS)
+	if i < 0 || !netnsGone(environ[i][len(netnsKey):]) {
 		return nil
 	}
 	environ = slices.Clone(environ)
-	environ[i] = key
+	environ[i] = netnsKey
 	return environ
+}
+
+const netnsKey = "CNI_NETNS="
+
+func isNetNS(variable string) bool { return strings.HasPrefix(variable, netnsKey) }
+
+func netnsIn(environ []string) string {
+	if i := slices.IndexFunc(environ, isNetNS); i >= 0 {
+		return environ[i][len(netnsKey):]
+	}
+	return ""
 }
 
 // netnsGone reports whether there is certainly no network namespace at path.

@@ -18,6 +18,7 @@ type Manager struct {
 	opts     Options
 	store    *store
 	cni      *libcni.CNIConfig
+	cleaning *libcni.CNIConfig // for DEL, which may do without what was uninstalled
 	asking   *libcni.CNIConfig // for STATUS, which waits for no other plugin
 	journals *journals
 
@@ -49,7 +50,9 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if !opts.NoLoopback {
 		exec = &invoke.InProcess{Plugins: map[string]*invoke.Plugin{loopbackType: invoke.Loopback()}, Exec: exec}
 	}
-	m.cni = m.newCNI(&gone{invoke.Limit(exec, opts.MaxPlugins), m.used})
+	limited := gone{invoke.Limit(exec, opts.MaxPlugins), m}
+	m.cni = m.newCNI(&limited)
+	m.cleaning = m.newCNI(&absent{limited})
 	m.asking = m.newCNI(exec)
 	m.store = &store{
 		dir: opts.ConfDir, plugins: opts.PluginDirs, pace: opts.pace, changed: opts.OnChange,
@@ -80,6 +83,9 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 
 // report logs what became of a leftover that no caller is told of.
 func (m *Manager) report(l Leftover) {
+	if l.GivenUp != nil {
+		return // which is logged
+	}
 	if l.Err == nil {
 		m.log(slog.LevelInfo, "podnet: what an earlier operation has left is detached", l)
 	} else {

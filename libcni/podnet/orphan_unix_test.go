@@ -149,7 +149,7 @@ func TestOrphanIsWaitedFor(t *testing.T) {
 				return err
 			}
 			m.opts = opts.withDefaults()
-			m.cni = m.newCNI(nil)
+			m.cleaning = m.newCNI(nil)
 			return errors.Join(m.Detach(ctx, "con1"), m.Close())
 		},
 		"Attach": func(ctx context.Context, o orphanage, opts Options) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cnikit/cnikit/libcni"
@@ -16,14 +17,21 @@ type Leftover struct {
 	Recorded bool
 	// Path is the file that told of it: its record, or the intent of its ADD.
 	Path string
+	// GivenUp are the plugins, by type, that it was detached without: they are not
+	// installed any more (package documentation, "Already gone").
+	GivenUp []string
 	// Err is why it could not be detached; nil if it was, or was not tried.
 	Err error
 }
 
-// String returns the attachment, and why it could not be detached.
+// String returns the attachment, and why it could not be detached, or without what
+// plugins it was.
 func (l Leftover) String() string {
-	if l.Err != nil {
+	switch {
+	case l.Err != nil:
 		return l.AttachmentKey.String() + ": " + l.Err.Error()
+	case l.GivenUp != nil:
+		return l.AttachmentKey.String() + ": without what is not installed any more: " + strings.Join(l.GivenUp, ", ")
 	}
 	return l.AttachmentKey.String()
 }
@@ -123,7 +131,8 @@ func (m *Manager) detachTrace(ctx context.Context, op string, t *trace) Leftover
 		m.waits(t, m.patience(limited))
 		cancel()
 	}
-	if err := m.del(ctx, t.AttachmentKey, m.opts.Timeouts.Del); err != nil {
+	var err error
+	if l.GivenUp, err = m.del(ctx, t.AttachmentKey, t.recorded, m.opts.Timeouts.Del); err != nil {
 		l.Err = &Error{Op: op, ContainerID: t.ContainerID, Network: t.Network, IfName: t.IfName, Path: t.path, Err: err}
 	}
 	return l

@@ -37,6 +37,7 @@ type world struct {
 	dead     bool              // the process of the manager: it runs nothing any more
 	died     func(op any) bool // nil, or whether the process of this operation is dead
 	missing  map[string]bool   // plugins without an executable
+	speaks   []string          // versions; nil: all
 
 	// before, if set, is asked before each run; its error is the plugin's. After a
 	// run that changed something, after is asked.
@@ -100,8 +101,14 @@ func (w *world) ExecPlugin(ctx context.Context, path string, stdin []byte, envir
 		return nil, err
 	}
 	r.network, _ = r.conf["name"].(string)
+	if r.verb == "VERSION" {
+		return json.Marshal(map[string]any{"cniVersion": "1.1.0", "supportedVersions": w.speaks})
+	}
 	leave := w.enter(ctx, r)
 	defer leave()
+	if asked, _ := r.conf["cniVersion"].(string); w.speaks != nil && !slices.Contains(w.speaks, asked) {
+		return nil, types.NewError(types.ErrIncompatibleCNIVersion, "incompatible CNI versions", asked)
+	}
 	if w.before != nil {
 		if err := w.before(ctx, r); err != nil {
 			return nil, err
