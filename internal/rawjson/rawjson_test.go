@@ -69,6 +69,28 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// Strings are walked over eight bytes at a time: each byte at each place of such a
+// step, in a key and in a value.
+func TestEveryByteOfAString(t *testing.T) {
+	for c := range 256 {
+		for at := range 17 {
+			text := []byte(`"0123456789abcdefg"`)
+			text[1+at] = byte(c)
+			for _, src := range []string{`{"k":` + string(text) + `}`, `{` + string(text) + `:1}`} {
+				o, err := ParseObject([]byte(src))
+				if valid := json.Valid([]byte(src)); valid != (err == nil) {
+					t.Fatalf("%q: %v, encoding/json says %v", src, err, valid)
+				}
+				if err == nil {
+					var want map[string]any
+					require.NoError(t, json.Unmarshal([]byte(src), &want))
+					require.Contains(t, want, o[0].Key())
+				}
+			}
+		}
+	}
+}
+
 func TestFolds(t *testing.T) {
 	o, err := ParseObject([]byte(`{"Type":1,"type":1,"TYPE":1,"typ\u0065":1,"types":1,"tyqe":1,"prevRe\u017fult":1,"prevResult":1}`))
 	require.NoError(t, err)
