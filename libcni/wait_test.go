@@ -147,7 +147,7 @@ func TestDelsThatWaitTogether(t *testing.T) {
 func TestDelThatFailsReleasesIntents(t *testing.T) {
 	for name, del := range dels {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t, Options{})
+			f := newFixture(t, Options{WaitForAdd: -1})
 			f.held(t, "x")()
 			f.fake.replies["DEL"] = errBanana
 			require.ErrorIs(t, del(f, t.Context(), mustList(t, oneConfig)), errBanana)
@@ -155,6 +155,9 @@ func TestDelThatFailsReleasesIntents(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, pending, 1)
 			assert.False(t, pending[0].Running)
+			f.fake.replies = nil
+			require.NoError(t, del(f, t.Context(), mustList(t, oneConfig)))
+			assert.Empty(t, f.store(nil).files(t), "nobody holds it")
 		})
 	}
 }
