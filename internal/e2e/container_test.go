@@ -78,8 +78,11 @@ func host(t *testing.T, line string) string {
 
 func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	require.NoError(t, err, "%s %s: %s", name, strings.Join(args, " "), out)
+	cmd := exec.Command(name, args...)
+	var said strings.Builder // no part of the answer: ip's "Dump was interrupted", for one
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s %s: %s%s", name, strings.Join(args, " "), out, said.String())
 	return string(out)
 }
 
