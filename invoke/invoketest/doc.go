@@ -33,7 +33,8 @@
 //
 // A plugin can also fail without an error object (ExitCode, Stderr), take its time
 // (Delay), not come back before the context ends (Hang), or be a function (Do). Time
-// passes at once in a testing/synctest bubble. A caller that runs plugins at the
+// passes at once in a testing/synctest bubble; there podnet needs its Options.NoWatch,
+// since nobody's time passes while files are watched. A caller that runs plugins at the
 // same time needs [Exec.AnyOrder], one whose runs the test is not about a Run with
 // [AnyTimes]; [Exec.Calls] has what happened, to be looked at afterwards.
 //

@@ -44,7 +44,7 @@ func openHanging(t *testing.T, timeouts Timeouts, networks ...string) *Manager {
 	}
 	m, err := Open(t.Context(), Options{
 		ConfDir: filepath.Join(dir, "net.d"), CacheDir: filepath.Join(dir, "cache"), Exec: &hanging{},
-		NoLoopback: true, Timeouts: timeouts, blind: true,
+		NoLoopback: true, Timeouts: timeouts, NoWatch: true,
 	})
 	require.NoError(t, err)
 	return m
@@ -118,7 +118,7 @@ func TestOperationsTakeTurns_R28_R29(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exec := &patient{start: time.Now()}
 		m, err := Open(t.Context(), Options{
-			ConfDir: filepath.Join(dir, "net.d"), CacheDir: filepath.Join(dir, "cache"), Exec: exec, NoLoopback: true, blind: true,
+			ConfDir: filepath.Join(dir, "net.d"), CacheDir: filepath.Join(dir, "cache"), Exec: exec, NoLoopback: true, NoWatch: true,
 		})
 		require.NoError(t, err)
 		defer m.Close()
@@ -201,7 +201,7 @@ func TestTimeoutsBoundAttachAndDetach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := Open(t.Context(), Options{
 			ConfDir: filepath.Join(dir, "net.d"), CacheDir: filepath.Join(dir, "cache"), Exec: &hanging{},
-			NoLoopback: true, Timeouts: Timeouts{Del: 7 * time.Second}, blind: true,
+			NoLoopback: true, Timeouts: Timeouts{Del: 7 * time.Second}, NoWatch: true,
 		})
 		require.NoError(t, err)
 		defer m.Close()

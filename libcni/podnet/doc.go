@@ -79,4 +79,12 @@
 // namespace is gone, detaching goes without it. Its interfaces and routes went with the
 // namespace, what it had made elsewhere may be left, an address or a rule: that is
 // logged at level Warn, and in [Leftover].GivenUp.
+//
+// # Testing
+//
+// A program that uses a Manager is tested with an Exec in place of the plugins
+// ([Options].Exec, package invoke/invoketest), directories of its own, and, unless the
+// test is about it, NoLoopback. In a testing/synctest bubble set NoWatch as well, and
+// close the manager in it: then a plugin that hangs takes its whole timeout, and the test
+// no time.
 package podnet

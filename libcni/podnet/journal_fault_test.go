@@ -30,7 +30,7 @@ func openQuick(t *testing.T) *Manager {
 	write(t, `{"cniVersion":"1.0.0","name":"a","plugins":[{"type":"first"}]}`, dir, "net.d", "a.conflist")
 	m, err := Open(t.Context(), Options{
 		ConfDir: filepath.Join(dir, "net.d"), CacheDir: filepath.Join(dir, "cache"), Exec: &quick{},
-		NoLoopback: true, NoSync: true, blind: true,
+		NoLoopback: true, NoSync: true, NoWatch: true,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.Close() })

@@ -62,7 +62,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 		},
 		warn: func(msg string, fields ...any) { opts.Logger.Warn("podnet: "+msg, fields...) },
 	}
-	if opts.blind {
+	if opts.NoWatch {
 		m.store.openWith(nil)
 	} else {
 		m.store.open()

@@ -21,6 +21,11 @@ type Options struct {
 	// manager, and others with the same ConfDir, alone: GC detaches whatever else
 	// is on record there. Empty: /var/lib/cni/podnet.
 	CacheDir string
+	// NoWatch reads the files of ConfDir and the plugins' directories again every two
+	// seconds, in place of being told of changes: for file systems that tell of none,
+	// and for tests in a testing/synctest bubble, where time stands still while
+	// anybody waits for a file ("Testing" in the package documentation).
+	NoWatch bool
 
 	// DefaultNetwork is the network of containers that ask for none. Empty: the
 	// first one in lexical order of the files' names, see [Config.Default].
@@ -62,8 +67,7 @@ type Options struct {
 	// directory is not followed meanwhile. It must not call Close or Reload.
 	OnChange func(*Config)
 
-	pace  pace // of following the directory; zero: defaultPace
-	blind bool // nothing is watched, files are read now and then
+	pace pace // of following the directory; zero: defaultPace
 
 	waitForAdd time.Duration // that an ADD that is under way is waited for; zero: 10 seconds
 }

@@ -49,7 +49,7 @@ func (o orphanage) path(name string) string { return filepath.Join(o.dir, name) 
 func (o orphanage) options() Options {
 	return Options{
 		ConfDir: o.path("net.d"), PluginDirs: []string{o.path("bin")}, CacheDir: o.path("cache"),
-		NoLoopback: true, NoSync: true, blind: true,
+		NoLoopback: true, NoSync: true, NoWatch: true,
 	}
 }
 
