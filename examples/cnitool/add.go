@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/cnikit/cnikit/libcni"
+	"github.com/cnikit/cnikit/types"
 )
 
 func (t *tool) add(ctx context.Context, args []string) error {
@@ -16,14 +19,18 @@ func (t *tool) add(ctx context.Context, args []string) error {
 		return err
 	}
 	t.warnOfTwins(list.Name)
-	before := t.recordOf(libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
+	t.warnOfCapabilities(list, rt)
+	before, damaged := t.recordOf(libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 	result, err := t.cni().AddNetworkList(ctx, list, rt)
 	if err != nil {
 		err = t.inFile(list, err)
 		if before != "" {
-			return &failedAdd{error: err, record: before}
+			return &failedAdd{error: err, record: before, damaged: damaged}
 		}
 		return t.addFailed(args, rt, err)
+	}
+	if _, err := types.ViewResult(result); err != nil {
+		t.warn(fmt.Errorf("the plugins' result is not as it should be: %w", err))
 	}
 	return result.PrintTo(t.stdout)
 }
@@ -31,38 +38,33 @@ func (t *tool) add(ctx context.Context, args []string) error {
 // A failedAdd is an ADD that may have left something behind.
 type failedAdd struct {
 	error
-	args   []string // of the DEL that removes it
-	record string   // of the same attachment, from before
+	args    []string // of the DEL that removes it
+	record  string   // of the same attachment, from before
+	damaged bool     // that record
 }
 
 func (e *failedAdd) Unwrap() error { return e.error }
 
 // Format passes on what the error has to say.
-func (e *failedAdd) Format(s fmt.State, verb rune) {
-	if verb == 'v' && s.Flag('+') {
-		fmt.Fprintf(s, "%+v", e.error)
-		return
-	}
-	_, _ = io.WriteString(s, e.Error())
-}
+func (e *failedAdd) Format(s fmt.State, verb rune) { format(s, verb, e.error) }
 
 // recordOf is the path of an attachment's record, whole or damaged; empty if there is
 // none.
-func (t *tool) recordOf(key libcni.AttachmentKey) string {
+func (t *tool) recordOf(key libcni.AttachmentKey) (path string, damaged bool) {
 	records, bad, _ := t.records(key)
 	for _, r := range records {
 		if r.State == "attached" {
-			return r.Path
+			return r.Path, false
 		}
 	}
 	for _, d := range bad {
 		for _, s := range d.suspects {
 			if s.AttachmentKey == key && filepath.Base(filepath.Dir(d.Path)) == "results" {
-				return d.Path
+				return d.Path, true
 			}
 		}
 	}
-	return ""
+	return "", false
 }
 
 func (t *tool) addFailed(args []string, rt *libcni.RuntimeConf, err error) error {
@@ -70,12 +72,44 @@ func (t *tool) addFailed(args []string, rt *libcni.RuntimeConf, err error) error
 	if len(pending) == 0 || errors.As(err, new(*libcni.RecordError)) {
 		return err
 	}
-	del := []string{args[0], args[1]}
+	return &failedAdd{error: err, args: t.again(args, rt)}
+}
+
+// again are the arguments of another verb on the same attachment.
+func (t *tool) again(args []string, rt *libcni.RuntimeConf) []string {
+	same := []string{args[0], args[1]}
 	if rt.IfName != t.usualIfName() {
-		del = append(del, "-i", rt.IfName)
+		same = append(same, "-i", rt.IfName)
 	}
 	if t.container != "" {
-		del = append(del, "--container", t.container)
+		same = append(same, "--container", t.container)
 	}
-	return &failedAdd{error: err, args: del}
+	return same
+}
+
+// warnOfCapabilities says which arguments of CAP_ARGS no plugin of the network takes.
+func (t *tool) warnOfCapabilities(list *libcni.NetworkConfigList, rt *libcni.RuntimeConf) {
+	taken := map[string]bool{}
+	for _, p := range list.Plugins {
+		for name, on := range p.Network.Capabilities {
+			if on {
+				taken[name] = true
+			}
+		}
+	}
+	var lost []string
+	for name := range rt.CapabilityArgs {
+		if !taken[name] {
+			lost = append(lost, name)
+		}
+	}
+	if len(lost) == 0 {
+		return
+	}
+	slices.Sort(lost)
+	known := "they take none"
+	if len(taken) > 0 {
+		known = "they take " + strings.Join(slices.Sorted(maps.Keys(taken)), ", ")
+	}
+	t.warn(fmt.Errorf("CAP_ARGS: no plugin of %s takes %s; %s", list.Name, strings.Join(lost, ", "), known))
 }

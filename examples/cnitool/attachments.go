@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -27,7 +28,7 @@ type record struct {
 	Gone      bool              `json:"netnsGone"`
 	Blind     bool              `json:"netnsUnknown,omitempty"` // DEL ran without it
 	Addresses []string          `json:"addresses"`
-	Since     time.Time         `json:"since"`
+	Since     time.Time         `json:"since,omitzero"`
 	Path      string            `json:"path"`
 	InUse     bool              `json:"inUse,omitempty"` // pending: the attachment is on record, so this was a second ADD
 	Result    json.RawMessage   `json:"result,omitempty"`
@@ -39,6 +40,29 @@ const secondAdd = "a second ADD, which failed or died; the attachment is in use:
 
 // name names the attachment in one line.
 func (r *record) name() string { return r.Network + " " + r.Container + " " + r.IfName }
+
+func (r *record) key() libcni.AttachmentKey {
+	return libcni.AttachmentKey{Network: r.Network, ContainerID: r.Container, IfName: r.IfName}
+}
+
+// notDirectory is the file that stands where a directory of records has to be; empty
+// if there is none.
+func (t *tool) notDirectory() string {
+	for _, sub := range []string{"results", "pending"} {
+		path := filepath.Join(t.cacheDir(), sub)
+		info, err := os.Stat(path)
+		for err != nil && filepath.Dir(path) != path {
+			path = filepath.Dir(path)
+			info, err = os.Stat(path)
+		}
+		if err == nil && !info.IsDir() {
+			return path
+		}
+	}
+	return ""
+}
+
+const notDirectoryDo = "move it out of the way, or name the directory of the records with --cache"
 
 // attachments shows what the records say, of one container or of all.
 func (t *tool) attachments(_ context.Context, args []string) error {
@@ -65,15 +89,21 @@ func (t *tool) attachments(_ context.Context, args []string) error {
 }
 
 // records reads everything in the directory of the records that matches. The error
-// says what could not be read for want of a right.
+// says what could not be read for want of a right, or of a directory.
 func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) {
 	all, broken, denied := []record{}, []*libcni.RecordError{}, []error(nil)
+	file := t.notDirectory()
+	if file != "" {
+		denied = append(denied, &advisedError{fmt.Errorf("%s is not a directory", file), notDirectoryDo})
+	}
 	attached, err := t.cni().Attachments(match)
 	pending, pendingErr := t.cni().Pending(match)
 	for _, e := range each(errors.Join(err, pendingErr)) {
 		var of *libcni.RecordError
 		switch {
 		case e == nil:
+		case file != "" && errors.As(e, &of) && (of.Path == filepath.Join(t.cacheDir(), "results") || of.Path == filepath.Join(t.cacheDir(), "pending")):
+			// said already
 		case errors.As(e, &of) && !errors.Is(e, fs.ErrPermission):
 			broken = append(broken, of)
 		default:
@@ -93,6 +123,8 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 		state := "pending"
 		if p.Running {
 			state = "running"
+		} else if slices.ContainsFunc(broken, func(of *libcni.RecordError) bool { return of.Path == p.Path }) {
+			continue // it is said of the file that it is damaged
 		}
 		all = append(all, record{
 			State: state, Network: p.Network, Container: p.ContainerID, IfName: p.IfName,
@@ -103,7 +135,14 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 	}
 	bad := []damaged{}
 	for _, of := range broken {
-		bad = append(bad, t.damaged(of, all))
+		d := t.damaged(of, all)
+		bad = append(bad, d)
+		for i := range all {
+			r := &all[i]
+			if len(d.suspects) == 1 && filepath.Base(filepath.Dir(d.Path)) == "results" && r.State == "pending" && d.suspects[0].AttachmentKey == r.key() {
+				r.InUse = true // as far as one can tell
+			}
+		}
 	}
 	return all, bad, errors.Join(denied...)
 }
@@ -132,6 +171,12 @@ func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", state, r.Network, r.Container, r.IfName,
 			addresses, r.Since.Local().Format(time.DateTime), netns)
 	}
+	for i, r := range slices.DeleteFunc(slices.Clone(records), func(r record) bool { return r.State != "running" }) {
+		if i == 0 {
+			fmt.Fprintln(w, "\nRunning: an ADD, or a plugin that has outlived its runtime, is at work. Who it is:")
+		}
+		fmt.Fprintf(w, "  -> fuser -v %s\n", quote(r.Path))
+	}
 	if slices.ContainsFunc(records, func(r record) bool { return r.State == "pending" && !r.InUse }) {
 		fmt.Fprintln(w, "\nPending: an ADD failed or died, and nobody has cleaned up after it.\n  -> "+t.cleanLater("CONTAINER"))
 	}
@@ -159,7 +204,8 @@ func gone(netns string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// addresses are those of the container in a recorded result.
+// addresses are those of the container in a recorded result; all that it has, if
+// it does not say which those are.
 func addresses(result []byte) []string {
 	all := []string{}
 	decoded, err := invoke.DecodeResult(result)
@@ -168,6 +214,12 @@ func addresses(result []byte) []string {
 	}
 	view, err := types.ViewResult(decoded)
 	if err != nil {
+		var has struct{ IPs []struct{ Address string } }
+		_ = json.Unmarshal(result, &has)
+		for _, ip := range has.IPs {
+			address, _, _ := strings.Cut(ip.Address, "/")
+			all = append(all, address)
+		}
 		return all
 	}
 	for _, ip := range view.IPs(types.AsGiven) {

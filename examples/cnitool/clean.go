@@ -15,7 +15,7 @@ import (
 
 // cleanLater is what to do about a container whose runtime may be at work on it yet.
 func (t *tool) cleanLater(container string) string {
-	return "if its runtime has forgotten it: " + t.command("clean", container) + ", which detaches it from everything"
+	return "if its runtime has forgotten it, to detach it from everything, with the configuration of ADD: " + t.command("clean", container)
 }
 
 // clean detaches a container by what the records say, whatever runtime wrote them,
@@ -211,9 +211,47 @@ func (t *tool) giveUp(container string) ([]record, error) {
 type failedDel struct {
 	error
 	container string // empty: of several
+	left      []record
 }
 
 func (e *failedDel) Unwrap() []error { return []error{e.error} } // each takes it apart
+
+// hints says what can be done about it, beside what the damaged records ask for.
+func (e *failedDel) hints(t *tool) (all []string) {
+	damagedOnly := !slices.ContainsFunc(each(e.error), func(err error) bool { _, bad := isDamaged(err); return !bad })
+	switch {
+	case damagedOnly:
+	case t.verb == "del": // which takes today's configuration itself
+		all = []string{"To do: mend the cause and run this again."}
+	default:
+		all = []string{"To do: mend the cause and run this again. DEL runs with the configuration that was recorded at ADD: to change a file does not help here."}
+		all = append(all, e.withToday(t)...)
+	}
+	return append(all, "To give up, after one more DEL of all that the container has (what is left then stays): "+
+		t.command("clean", "--forget", e.container))
+}
+
+// withToday are the commands that detach what is left with the networks as they are
+// configured now, a few of them.
+func (e *failedDel) withToday(t *tool) (all []string) {
+	set, err := libcni.LoadDir(t.confDir())
+	if err != nil {
+		return nil
+	}
+	done := map[string]bool{}
+	for _, r := range e.left {
+		n, err := set.Get(r.Network)
+		if done[r.name()] || err != nil {
+			continue
+		}
+		done[r.name()] = true
+		if len(all) == 3 {
+			return append(all, "And so on, for each that cnitool attachments shows.")
+		}
+		all = append(all, "Or, with today's "+n.File+": "+t.command("del", append(t.attachment(r.key()), r.Network, netnsOr(r.NetNS))...))
+	}
+	return all
+}
 
 // stillThere says of an error of DEL or GC whether something could be given up.
 func (t *tool) stillThere(err error, match libcni.AttachmentKey) error {
@@ -221,16 +259,17 @@ func (t *tool) stillThere(err error, match libcni.AttachmentKey) error {
 		return nil
 	}
 	left, bad, _ := t.records(match)
+	whole := slices.DeleteFunc(left, func(r record) bool { return r.State == "running" })
+	left = slices.Clone(whole)
 	for _, d := range bad {
 		for _, s := range d.suspects {
 			left = append(left, record{Container: s.ContainerID})
 		}
 	}
-	left = slices.DeleteFunc(left, func(r record) bool { return r.State == "running" })
 	if len(left) == 0 {
 		return err
 	}
-	failed := &failedDel{err, left[0].Container}
+	failed := &failedDel{err, left[0].Container, whole}
 	for _, r := range left {
 		if r.Container != failed.container {
 			failed.container = "CONTAINER"

@@ -14,7 +14,11 @@ import (
 func (d *doctor) records(set *libcni.ConfSet) {
 	dir := d.cacheDir()
 	_, err := os.Stat(dir)
+	file := d.notDirectory()
 	switch {
+	case file != "" && filepath.Dir(file) != filepath.Clean(dir): // or above it
+		d.say(fault, "records", file, notDirectoryDo, "is not a directory, so that every ADD fails")
+		return
 	case errors.Is(err, fs.ErrNotExist):
 		d.say(fine, "records", dir, "", "is not there: nothing was ever attached")
 		d.takes(dir)
@@ -29,13 +33,17 @@ func (d *doctor) records(set *libcni.ConfSet) {
 		d.writable("records", filepath.Join(dir, sub))
 	}
 	for _, sub := range []string{"results", "pending"} {
+		if file != "" {
+			d.say(fault, "records", file, "move it out of the way", "is not a directory, so that every ADD fails")
+			break
+		}
 		if !d.takes(filepath.Join(dir, sub)) {
 			break
 		}
 	}
 	d.unfinished(dir)
 	records, bad, denied := d.tool.records(libcni.AttachmentKey{})
-	if denied != nil {
+	if denied != nil && file == "" {
 		d.say(fault, "records", dir, "run cnitool as root", "this user may not read all of it: %v", denied)
 	}
 	attached, pending := 0, map[string]bool{}

@@ -260,6 +260,63 @@ func TestGolden(t *testing.T) {
 			require.NoError(m.t, os.Mkdir(filepath.Join(m.dir, "cache", "results"), 0o755))
 			require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", ".tmp-1"), nil, 0o600))
 		}, []string{"doctor"}},
+		"mended": {func(m *machine) {
+			m.conf("10-moved.conflist", `{"cniVersion": "1.0.0", "name": "moved", "plugins": [{"type": "stuck"}]}`)
+		}, []string{
+			"add --container web moved $NETNS/one -i net1",
+			"!mend",
+			"clean web",
+			"gc moved",
+			"doctor",
+			"del --container web -i net1 moved $NETNS/one",
+			"attachments",
+		}},
+		"astray": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			m.conf("20-gone.conflist", `{"cniVersion": "1.1.0", "name": "gone", "plugins": [{"type": "gone"}]}`)
+			m.conf("30-astray.conflist", `{"cniVersion": "1.1.0", "name": "astray", "plugins": [{"type": "astray", "capabilities": {"mac": true, "off": false}}]}`)
+			m.script("astray", `[ $CNI_COMMAND = ADD ] && echo '{"cniVersion":"1.1.0","ips":[{"address":"10.9.0.2/24","interface":7}]}' || true`)
+			m.script("gone", `[ $CNI_COMMAND = CHECK ] && [ ! -d $CNI_NETNS ] && exit 1; [ $CNI_COMMAND = ADD ] && echo '{"cniVersion":"1.1.0"}' || true`)
+			m.env["CAP_ARGS"] = `{"portMapings": [], "mac": "02:00:00:00:00:01", "off": 1}`
+			m.env["CNI_IFNAME"] = "net1"
+		}, []string{
+			"add astray $NETNS/one",
+			"attachments",
+			"del astray $NETNS/one",
+			"--json add good $NETNS/one --container web -i eth0",
+			"attachments",
+			"add gone $NETNS/two -i eth0",
+			"check gone $NETNS/two -i eth0",
+			"!gone two",
+			"check gone $NETNS/two -i eth0",
+			"del gone $NETNS/two -i eth0",
+		}},
+		"intents": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+		}, []string{
+			"!junk",
+			"attachments",
+			"attachments --json",
+			"doctor",
+			"clean c7",
+			"clean c7 --netns $NETNS/one",
+			"attachments",
+		}},
+		"afile": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "afile"), nil, 0o600))
+			require.NoError(m.t, os.MkdirAll(filepath.Join(m.dir, "cache", "half", "results"), 0o700))
+			require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "half", "pending"), nil, 0o600))
+		}, []string{
+			"--cache $CACHE/afile attachments",
+			"--cache $CACHE/afile --json attachments",
+			"--cache $CACHE/afile doctor",
+			"--cache $CACHE/afile/below add good $NETNS/one",
+			"--cache $CACHE/afile clean web",
+			"--cache $CACHE/half attachments",
+			"--cache $CACHE/half clean web",
+			"--cache $CACHE/half doctor",
+		}},
 		"hanging": {func(m *machine) {
 			m.conf("10-hangs.conflist", `{"cniVersion": "1.1.0", "name": "hangs", "plugins": [{"type": "hangs"}]}`)
 			m.conf("20-good.conflist", good)
@@ -303,6 +360,19 @@ func (m *machine) converse(w *strings.Builder, line string) {
 		return
 	case "!cleanup":
 		require.NoError(m.t, os.Remove(m.netns("one/eth0")))
+		return
+	case "!mend":
+		m.conf("10-moved.conflist", `{"cniVersion": "1.0.0", "name": "moved", "plugins": [{"type": "veth"}]}`)
+		return
+	case "!gone two":
+		require.NoError(m.t, os.Remove(m.netns("two")))
+		return
+	case "!junk":
+		pending := filepath.Join(m.dir, "cache", "pending")
+		require.NoError(m.t, os.MkdirAll(pending, 0o700))
+		for _, name := range []string{"junk", "good+c7+eth0+0123456789abcdef"} {
+			require.NoError(m.t, os.WriteFile(filepath.Join(pending, name), nil, 0o600))
+		}
 		return
 	case "!links": // what is in the network namespaces
 		links, err := filepath.Glob(m.netns("*/*"))

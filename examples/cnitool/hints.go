@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -18,6 +20,14 @@ func (t *tool) hints(err error) (all []string) {
 			all = append(all, do)
 		}
 	}
+	var advised *advisedError
+	switch file := t.notDirectory(); {
+	case errors.As(err, &advised):
+		add(advised.do)
+	case file != "" && errors.As(err, new(*libcni.RecordError)):
+		add(file + " is not a directory: " + notDirectoryDo)
+		return all
+	}
 	for _, e := range each(err) {
 		var where *netnsError
 		if errors.As(e, &where) {
@@ -29,10 +39,29 @@ func (t *tool) hints(err error) (all []string) {
 	}
 	var failed *failedDel
 	if errors.As(err, &failed) {
-		all = append(all, "To do: mend the cause and run this again. To give up: "+t.command("clean", "--forget", failed.container)+
-			", which tries DEL for all that the container has, and forgets what fails; what is left then stays.")
+		all = append(all, failed.hints(t)...)
 	}
 	return all
+}
+
+// An advisedError is an error with what to do about it.
+type advisedError struct {
+	error
+	do string
+}
+
+func (e *advisedError) Unwrap() error { return e.error }
+
+// Format passes on what the error has to say.
+func (e *advisedError) Format(s fmt.State, verb rune) { format(s, verb, e.error) }
+
+// format writes an error as another one that is in it.
+func format(s fmt.State, verb rune, err error) {
+	if verb == 'v' && s.Flag('+') {
+		fmt.Fprintf(s, "%+v", err)
+		return
+	}
+	_, _ = io.WriteString(s, err.Error())
 }
 
 // hint says what to do about an error of this program's surroundings.
@@ -50,6 +79,8 @@ func (t *tool) hint(err error) string {
 		return "Correct the file first: the network may be in it."
 	case errors.As(err, new(libcni.NotFoundError)):
 		return "Run cnitool list for the networks that are there; NETCONFPATH names another directory."
+	case errors.As(err, &failed) && failed.damaged:
+		return "As far as one can tell it is attached already, and the record " + failed.record + " of that is damaged: a second ADD failed, and there is nothing to clean up after it. What to do about the record: " + t.command("doctor")
 	case errors.As(err, &failed) && failed.record != "":
 		return "It is attached already (record " + failed.record + "): a second ADD failed, and there is nothing to clean up after it."
 	case errors.As(err, &failed):

@@ -273,7 +273,9 @@ func TestWaits(t *testing.T) {
 		stdout, _, _ := m.call("attachments")
 		return strings.Contains(stdout, "running")
 	}, time.Minute, time.Millisecond)
-	stdout, _, _ := m.call("doctor")
+	stdout, _, _ := m.call("attachments")
+	assert.Contains(t, stdout, "-> fuser -v "+filepath.Join(m.dir, "cache", "pending", "slow+web+eth0+"))
+	stdout, _, _ = m.call("doctor")
 	assert.Contains(t, stdout, "-> if that is too long: fuser -v "+filepath.Join(m.dir, "cache", "pending", "slow+web+eth0+"))
 	for _, args := range [][]string{{"clean", "web"}, {"del", "--container", "web", "slow", m.netns("one")}} {
 		_, stderr, _ := m.call(append([]string{"--timeout=2s"}, args...)...)

@@ -99,6 +99,10 @@ func (t *tool) warnOfTwins(name string) {
 // inFile adds to an error whose remedy is in the network's configuration the file
 // that has it.
 func (t *tool) inFile(list *libcni.NetworkConfigList, err error) error {
+	var of *invoke.PluginError
+	if t.verb == "gc" && errors.As(err, &of) && of.Command == "DEL" {
+		return err // with a recorded configuration
+	}
 	if !errors.Is(err, invoke.ErrPluginNotFound) && !errors.As(err, new(*version.UnsupportedError)) {
 		return err
 	}

@@ -140,7 +140,7 @@ func TestCnitoolDamaged(t *testing.T) {
 			if strings.HasPrefix(tc.do, "add") {
 				said, status := cnitool(tc.do)
 				require.Equal(t, 1, status)
-				assert.Contains(t, said, "It is attached already (record "+record)
+				assert.Contains(t, said, "it is attached already, and the record "+record+" of that is damaged")
 				assert.NotContains(t, said, "cnitool del")
 				tc.do = ""
 			}
