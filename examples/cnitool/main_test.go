@@ -289,5 +289,5 @@ func TestWaits(t *testing.T) {
 func TestPatience(t *testing.T) {
 	assert.Equal(t, 5*time.Second, (&tool{}).patience())
 	assert.Equal(t, time.Minute, (&tool{timeout: time.Minute}).patience())
-	assert.Contains(t, usage, "by default after 5s")
+	assert.Contains(t, usage, "after 5s")
 }
