@@ -129,6 +129,7 @@ func (c *CNIConfig) undo(ctx context.Context, n *network, rt *RuntimeConf, reply
 	if c.opts.Rollback {
 		return c.rollback(ctx, n, rt, reply, in, cause)
 	}
+	cause = in.secondAdd(cause, rt.NetNS)
 	in.abandon()
 	return cause
 }

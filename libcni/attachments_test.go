@@ -88,6 +88,27 @@ func TestRecordErrorTellsItsPath(t *testing.T) {
 	assert.Equal(t, "permission denied\n    record:    /cache/results/x\n    to do:     run as the directory's owner, as a rule root, or choose another cache directory", fmt.Sprintf("%+v", err))
 }
 
+func TestRecordErrorSaysWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  *RecordError
+		toDo string
+	}{
+		"before any plugin":    {&RecordError{Err: os.ErrPermission, unused: true}, "make the cache directory usable"},
+		"under another's name": {foreign(&record{}).(*RecordError), "give it the name of its own attachment"},
+		"bare result":          {&RecordError{Path: "/cache/results/x", Err: errBareResult}, "run DEL with the network's configuration, which removes it: cnitool --cache /cache del"},
+		"ADD is under way":     {&RecordError{Err: ErrAddRunning}, "wait for it, or end it"},
+		"anything else":        {&RecordError{Err: errBanana}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.toDo == "" {
+				assert.NotContains(t, fmt.Sprintf("%+v", c.err), "to do")
+				return
+			}
+			assert.Contains(t, filepath.ToSlash(fmt.Sprintf("%+v", c.err)), "\n    to do:     "+c.toDo)
+		})
+	}
+}
+
 func TestDamagedRecordSaysWhatToDo(t *testing.T) {
 	f := newFixture(t, Options{})
 	list := list3(t, v1)

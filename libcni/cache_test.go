@@ -170,8 +170,17 @@ func TestUnusableCacheDirectory_R37(t *testing.T) {
 			require.ErrorAs(t, err, &damaged)
 			assert.Contains(t, damaged.Path, f.opts.CacheDir)
 			assert.ErrorContains(t, err, `failed to set network "net" cached result: `)
-			assert.Contains(t, fmt.Sprintf("%+v", err), "to do:     make the cache directory usable")
 			assert.Contains(t, fmt.Sprintf("%+v", err), "no plugin ran")
+			if runtime.GOOS != "windows" {
+				noDirectory := "to do:     " + filepath.Clean(path) + " is a file and no directory: move it away, or choose another cache directory"
+				assert.Contains(t, fmt.Sprintf("%+v", err), noDirectory+"; no plugin ran")
+				_, err = f.Attachments(AttachmentKey{})
+				_, pendingErr := f.Pending(AttachmentKey{})
+				err = join(err, pendingErr)
+				assert.ErrorContains(t, err, "not a directory")
+				assert.Contains(t, fmt.Sprintf("%+v", err), noDirectory)
+				assert.NotContains(t, fmt.Sprintf("%+v", err), "no plugin ran")
+			}
 			assert.Empty(t, f.fake.calls())
 
 			// Nor does it keep an attachment alive.

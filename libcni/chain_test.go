@@ -169,7 +169,7 @@ func TestAdviceOnAMissingPlugin(t *testing.T) {
 		if verb == "ADD" || verb == "STATUS" {
 			want = "\n    to do:     install it in " + dir + `, or name the directory that has it in the plugin path, or correct the "type" in the configuration of network "net"`
 		} else {
-			assert.NotContains(t, fmt.Sprintf("%+v", err), "correct", command)
+			assert.NotContains(t, fmt.Sprintf("%+v", err), "correct the", command)
 		}
 		assert.Contains(t, fmt.Sprintf("%+v", err), want, command)
 	}

@@ -180,7 +180,11 @@ func (u *cleanup) del1(ctx context.Context, r *record) error {
 			u.warn(ctx, err)
 		}
 	}
-	return n.in("DEL", rt, u.delPlugins(ctx, n, rt, prev))
+	err = n.in("DEL", rt, u.delPlugins(ctx, n, rt, prev))
+	if n == u.fallback {
+		return err
+	}
+	return asRecorded(r, err)
 }
 
 // network returns the network as it was at ADD. Records of other libraries hold

@@ -21,7 +21,9 @@ import (
 //
 // Errors: [*RequestError] for the key; ErrAddRunning; [*RecordError] for a damaged
 // record, from which nothing can be run: then [CNIConfig.DelNetworkList] with a
-// configuration of the caller's does it; those of DelNetworkList.
+// configuration of the caller's does it; those of DelNetworkList, which say with %+v
+// which file the configuration is from. If that is what is wrong, DelNetworkList with a
+// corrected one does it.
 func (c *CNIConfig) DelAttachment(ctx context.Context, attachment AttachmentKey) error {
 	k := attachment.key()
 	if err := k.validate(); err != nil {

@@ -13,7 +13,9 @@ import (
 // CacheDir is where records go when neither the [CNIConfig] nor the
 // [RuntimeConf] names a directory. Assign to it before the first call, if at
 // all: it is read by every call, without a lock.
-var CacheDir = "/var/lib/cni"
+var CacheDir = defaultCacheDir
+
+const defaultCacheDir = "/var/lib/cni"
 
 // CNICacheV1 is the kind of a record file.
 const CNICacheV1 = "cniCacheV1"

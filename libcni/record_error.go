@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
 )
 
 // RecordError says what is wrong with the record of an attachment, or with the
@@ -59,17 +62,44 @@ func (e *RecordError) Format(s fmt.State, verb rune) {
 }
 
 func (e *RecordError) toDo() string {
+	file := e.fileAsDirectory()
 	switch {
+	case file != "":
+		toDo := file + " is a file and no directory: move it away, or choose another cache directory"
+		if e.unused {
+			toDo += nothingRan
+		}
+		return toDo
 	case e.unused:
-		return "make the cache directory usable (one that can be written to, with space on its disk) or choose another one; no plugin ran, nothing is to be cleaned up"
+		return "make the cache directory usable (one that can be written to, with space on its disk) or choose another one" + nothingRan
 	case errors.Is(e.Err, ErrAddRunning):
 		return "wait for it, or end it (fuser -v says which process has the file open), and run DEL or GC again"
-	case e.damaged():
-		return "run DEL with the network's configuration, which removes it: cnitool del --container CONTAINER -i INTERFACE NETWORK NETNS (the file's name has network, container, interface)"
+	case e.damaged() || errors.Is(e.Err, errBareResult):
+		return "run DEL with the network's configuration, which removes it: " + delCommand(e.Path, key{}, "") + " (the file's name has network, container, interface)"
+	case errors.Is(e.Err, ErrForeignRecord):
+		return "give it the name of its own attachment, or remove it if that has a record"
 	case errors.Is(e.Err, fs.ErrPermission):
 		return "run as the directory's owner, as a rule root, or choose another cache directory"
 	}
 	return ""
+}
+
+const nothingRan = "; no plugin ran, nothing is to be cleaned up"
+
+// fileAsDirectory returns the part of the path that should be a directory and is none,
+// if that is what was wrong.
+func (e *RecordError) fileAsDirectory() string {
+	if !errors.Is(e.Err, syscall.ENOTDIR) {
+		return ""
+	}
+	for path := e.Path; ; path = filepath.Dir(path) {
+		switch info, err := os.Stat(path); {
+		case err == nil && !info.IsDir():
+			return path
+		case err == nil || path == filepath.Dir(path):
+			return ""
+		}
+	}
 }
 
 // LogValue gives the fields to log/slog.
