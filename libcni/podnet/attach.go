@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni"
 	"github.com/cnikit/cnikit/types"
 )
@@ -220,7 +221,7 @@ func (m *Manager) fulfil(ctx context.Context, h *hold, pod *Pod, args types.Args
 		begun.Attachments = append(begun.Attachments, w.key)
 	}
 	if err := h.write(begun); err != nil {
-		return nil, err
+		return nil, beforePlugins(err)
 	}
 	h.finished = false
 	attachments := make([]*Attachment, 0, len(wishes))
@@ -254,11 +255,21 @@ func (m *Manager) add(ctx context.Context, pod *Pod, args types.Args, w *wish) (
 	}
 	view, err := types.ViewResult(result)
 	if err != nil {
-		return nil, err
+		return nil, m.badResult(w, pod.ID, err)
 	}
 	return &Attachment{
 		AttachmentKey: w.of(pod.ID), NetNS: pod.NetNS, ResultView: *view,
 	}, nil
+}
+
+// badResult is the error about a result that contradicts itself. What ADD returns is the
+// last plugin's.
+func (m *Manager) badResult(w *wish, id string, err error) error {
+	last := w.list.Plugins[len(w.list.Plugins)-1].Network.Type
+	path, _ := m.exec.FindInPath(last, m.opts.PluginDirs)
+	return &invoke.PluginError{
+		Plugin: last, Path: path, Command: "ADD", Network: w.Network, ContainerID: id, IfName: w.IfName, Err: err,
+	}
 }
 
 // undo detaches what a failed Attach has made, the last one first. What the failed

@@ -222,6 +222,10 @@ func TestAttachBadResult(t *testing.T) {
 	n.open()
 	_, err := n.Attach(t.Context(), pod("con1"))
 	require.ErrorContains(t, err, "ips[0].interface is 7")
+	var plugin *invoke.PluginError
+	require.ErrorAs(t, err, &plugin)
+	assert.Equal(t, []string{"second", "/plugins/second", "ADD", "a", "con1", "eth0"},
+		[]string{plugin.Plugin, plugin.Path, plugin.Command, plugin.Network, plugin.ContainerID, plugin.IfName})
 	assert.Empty(t, n.state())
 	n.nothingLeft()
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
+	"github.com/cnikit/cnikit/internal/joined"
 	"github.com/cnikit/cnikit/libcni"
 )
 
@@ -28,7 +31,8 @@ type Config struct {
 	// needs one of them cannot attach yet.
 	Missing []string
 	// Err is why the directory could not be read at all. All networks are then
-	// those of the last time that it could.
+	// those of the last time that it could; but there are none while the directory
+	// does not exist (fs.ErrNotExist).
 	Err error
 }
 
@@ -83,16 +87,37 @@ func (c *Config) Default(name string) (*libcni.NetworkFile, error) {
 		err = libcni.NoConfigsFoundError{Dir: c.Dir} // only loopback
 	}
 	if err != nil {
-		return nil, err
+		return nil, c.explain(err)
 	}
 	return n, nil
+}
+
+// explain puts first why a network may not have been found: there is no directory, or
+// a file that it may be in cannot be read.
+func (c *Config) explain(err error) error {
+	var none libcni.NoConfigsFoundError
+	if errors.As(err, &none) && errors.Is(c.Err, fs.ErrNotExist) {
+		return &saying{none.Error() + ": there is no such directory (Options.ConfDir); to do: make it, with a file *.conflist in it, or name another one", join(c.Err, err)}
+	}
+	var unknown libcni.NotFoundError
+	all := joined.List(err)
+	if len(all) > 1 && errors.As(all[0], &unknown) {
+		err := &saying{unknown.Error() + "; to do: correct the file first, the network may be in it", unknown}
+		return join(append(all[1:], err)...)
+	}
+	return err
 }
 
 // loadConfig reads the directory. What prev has and cannot be read any more
 // stays as it was.
 func loadConfig(dir string, find func(plugin string) error, prev *Config) *Config {
 	set, err := libcni.LoadDir(dir)
-	next := &Config{ConfSet: set, Generation: 1}
+	if err == nil && len(set.Networks) == 0 && len(set.Bad) == 0 {
+		if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
+			return &Config{ConfSet: set, Err: fmt.Errorf("no directory of network configurations: %w", gone), Generation: 1 + generation(prev)}
+		}
+	}
+	next := &Config{ConfSet: set, Generation: 1 + generation(prev)}
 	switch {
 	case err != nil && prev != nil:
 		next.ConfSet, next.Kept = prev.ConfSet, prev.Kept
@@ -104,15 +129,19 @@ func loadConfig(dir string, find func(plugin string) error, prev *Config) *Confi
 	if err != nil {
 		next.Err = fmt.Errorf("reading network configurations: %w", err)
 	}
-	if prev != nil {
-		next.Generation = prev.Generation + 1
-	}
 	for _, plugin := range next.plugins() {
 		if find(plugin) != nil {
 			next.Missing = append(next.Missing, plugin)
 		}
 	}
 	return next
+}
+
+func generation(c *Config) uint64 {
+	if c == nil {
+		return 0
+	}
+	return c.Generation
 }
 
 // keep takes the networks over whose files were good in prev and are bad now.

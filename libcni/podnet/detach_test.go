@@ -82,6 +82,7 @@ func TestDetachGoesOn(t *testing.T) {
 	var failed *invoke.PluginError
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, "second", failed.Plugin)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "\n    then:      call Detach again when the cause is mended (DEL runs with the configuration in that file,")
 	assert.Equal(t, []string{"b/eth1"}, n.attached("con1"))
 	assert.Equal(t, []string{"b con1 eth1 second"}, n.state())
 
@@ -327,6 +328,8 @@ func TestDetachWithoutLockFile(t *testing.T) {
 	require.ErrorAs(t, err, &unusable)
 	assert.Equal(t, n.opts.CacheDir, unusable.Dir)
 	assert.ErrorContains(t, err, "attach container con2: cache directory "+n.opts.CacheDir+" cannot be used (Options.CacheDir): ")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "    to do:     ")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "; no plugin ran, nothing is to be cleaned up")
 	require.NoError(t, n.Check(t.Context(), "con1"))
 	require.NoError(t, n.Detach(t.Context(), "con1"))
 	_, err = n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})

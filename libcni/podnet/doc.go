@@ -27,7 +27,8 @@
 //
 // A [Manager] loads a directory of network configurations and follows it, and the
 // plugins' directories too. What cannot be read any more stays as it was when it
-// was good. [Manager.Config] is an immutable snapshot.
+// was good; a directory that does not exist has no networks. Both are logged, and in
+// [Config].Err. [Manager.Config] is an immutable snapshot.
 //
 // # Containers
 //

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/cnikit/cnikit/internal/joined"
 )
@@ -44,6 +45,19 @@ func (e *Error) subject() string {
 	return b.String()
 }
 
+// then is what to do when a DEL from a record or an intent has failed, beside what its
+// cause says.
+func (e *Error) then() string {
+	again := map[string]string{
+		"detach": "call Detach again", "gc": "call GC again", "recover": "call Recover again", "rollback": "call Recover",
+	}[e.Op]
+	var absent *absentError
+	if e.Path == "" || again == "" || errors.As(e.Err, &absent) {
+		return ""
+	}
+	return again + " when the cause is mended (DEL runs with the configuration in that file, whatever the network's says now), or give up with Forget"
+}
+
 // Format writes the text for %v and %s, and with %+v all that the causes have to
 // say, one after the other.
 func (e *Error) Format(s fmt.State, verb rune) {
@@ -52,6 +66,9 @@ func (e *Error) Format(s fmt.State, verb rune) {
 		_, _ = fmt.Fprintf(s, "%q", e.Error())
 	case verb == 'v' && s.Flag('+'):
 		_, _ = fmt.Fprintf(s, "%s: %+v", e.subject(), join(e.Err))
+		if then := e.then(); then != "" {
+			_, _ = fmt.Fprintf(s, "\n    %-10s %s", "then:", then)
+		}
 	default:
 		_, _ = io.WriteString(s, e.Error())
 	}
@@ -63,6 +80,9 @@ func (e *Error) Format(s fmt.State, verb rune) {
 type CacheDirError struct {
 	Dir string // Options.CacheDir
 	Err error
+
+	// unused says that no plugin has run.
+	unused bool
 }
 
 // Error returns the directory, the option that names it, and the cause.
@@ -72,6 +92,45 @@ func (e *CacheDirError) Error() string {
 
 // Unwrap returns the cause.
 func (e *CacheDirError) Unwrap() error { return e.Err }
+
+// Format writes the text for %v and %s, and with %+v what to do as well.
+func (e *CacheDirError) Format(s fmt.State, verb rune) {
+	switch {
+	case verb == 'q':
+		_, _ = fmt.Fprintf(s, "%q", e.Error())
+	case verb == 'v' && s.Flag('+'):
+		_, _ = fmt.Fprintf(s, "%s\n    %-10s %s", e.Error(), "to do:", e.toDo())
+	default:
+		_, _ = io.WriteString(s, e.Error())
+	}
+}
+
+// LogValue gives the fields to log/slog.
+func (e *CacheDirError) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("error", e.Error()), slog.String("dir", e.Dir), slog.String("toDo", e.toDo()))
+}
+
+// beforePlugins is an error that says that no plugin has run.
+func beforePlugins(err error) error {
+	if e, ok := err.(*CacheDirError); ok {
+		e.unused = true
+	}
+	return err
+}
+
+func (e *CacheDirError) toDo() string {
+	toDo := "make it writable for this process, with space on its disk, or choose another one"
+	switch {
+	case shortage(e.Err):
+		toDo = "let this process open more files, or try again when there is more memory"
+	case errors.Is(e.Err, syscall.ENOTDIR):
+		toDo = "something in this path is a file and no directory: move it away, or choose another one"
+	}
+	if e.unused {
+		toDo += "; no plugin ran, nothing is to be cleaned up"
+	}
+	return toDo
+}
 
 // saying is an error in other words.
 type saying struct {
@@ -120,6 +179,9 @@ func (e *Error) LogValue() slog.Value {
 		if f[1] != "" {
 			attrs = append(attrs, slog.String(f[0], f[1]))
 		}
+	}
+	if then := e.then(); then != "" {
+		attrs = append(attrs, slog.String("then", then))
 	}
 	cause, ok := join(e.Err).(slog.LogValuer)
 	if !ok || cause.LogValue().Kind() != slog.KindGroup {

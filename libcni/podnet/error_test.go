@@ -51,6 +51,16 @@ func TestErrorInTheLog(t *testing.T) {
 			"one in another", &Error{Op: "detach", ContainerID: "c1", Err: &Error{Op: "x", Network: "n", Err: record}},
 			`error.op=detach error.containerID=c1 error.error="x network n: record /cache/results/x: torn" error.network=n error.record=/cache/results/x`,
 		},
+		{
+			"what to do about a DEL", &Error{Op: "gc", Path: "/cache/results/x", Err: errors.New("x")},
+			`error.op=gc error.path=/cache/results/x error.error=x error.then="call GC again when the cause is mended ` +
+				`(DEL runs with the configuration in that file, whatever the network's says now), or give up with Forget"`,
+		},
+		{
+			"what to do about a disk", &Error{Op: "attach", Err: &CacheDirError{Dir: "/cache", Err: errors.New("full")}},
+			`error.op=attach error.error="cache directory /cache cannot be used (Options.CacheDir): full" error.dir=/cache ` +
+				`error.toDo="make it writable for this process, with space on its disk, or choose another one"`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var logged bytes.Buffer

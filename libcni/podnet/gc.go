@@ -57,7 +57,7 @@ func (m *Manager) GC(ctx context.Context, args GCArgs) ([]Leftover, error) {
 	case ctx.Err() != nil:
 		return nil, &Error{Op: "gc", Err: err}
 	case shortage(err):
-		return nil, &Error{Op: "gc", Err: &CacheDirError{Dir: m.opts.CacheDir, Err: err}}
+		return nil, &Error{Op: "gc", Err: beforePlugins(&CacheDirError{Dir: m.opts.CacheDir, Err: err})}
 	default:
 		m.warn("no lock between processes for garbage collection", err)
 	}

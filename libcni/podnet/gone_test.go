@@ -19,6 +19,7 @@ import (
 func (n *node) unconfigure() {
 	n.Helper()
 	require.NoError(n, os.RemoveAll(n.opts.ConfDir))
+	require.NoError(n, os.Mkdir(n.opts.ConfDir, 0o755))
 	_, err := n.Reload(n.Context())
 	require.NoError(n, err)
 }
@@ -99,6 +100,17 @@ func TestUninstalledPluginWaysOut(t *testing.T) {
 				return n.Detach(n.Context(), "con1")
 			},
 			want: []string{givenUp}, left: []string{"a con1 eth0 second"},
+		},
+		{
+			name: "remove the namespace, Detach; the directory of the configurations is gone",
+			do: func(n *node, netns string) error {
+				require.NoError(n, os.Remove(netns))
+				require.NoError(n, os.Remove(n.opts.ConfDir))
+				_, err := n.Reload(n.Context())
+				require.NoError(n, err)
+				return n.Detach(n.Context(), "con1")
+			},
+			want: []string{givenUp, "their directory does not exist"}, left: []string{"a con1 eth0 second"},
 		},
 		{
 			name: "remove the namespace, GC",

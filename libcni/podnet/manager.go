@@ -3,6 +3,7 @@ package podnet
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ import (
 type Manager struct {
 	opts     Options
 	store    *store
+	exec     invoke.Exec // without a bound on how many run
 	cni      *libcni.CNIConfig
 	cleaning *libcni.CNIConfig // for DEL, which may do without what was uninstalled
 	asking   *libcni.CNIConfig // for STATUS, which waits for no other plugin
@@ -50,6 +52,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if !opts.NoLoopback {
 		exec = &invoke.InProcess{Plugins: map[string]*invoke.Plugin{loopbackType: invoke.Loopback()}, Exec: exec}
 	}
+	m.exec = exec
 	limited := gone{invoke.Limit(exec, opts.MaxPlugins), m}
 	m.cni = m.newCNI(&limited)
 	m.cleaning = m.newCNI(&absent{limited})
@@ -188,7 +191,7 @@ func (m *Manager) begin() (done func(), err error) {
 // used reports whether a configured network uses the plugin. In doubt it does.
 func (m *Manager) used(plugin string) bool {
 	c := m.config()
-	return c == nil || c.Err != nil || len(c.Bad) > 0 || slices.Contains(c.plugins(), plugin)
+	return c == nil || c.Err != nil && !errors.Is(c.Err, fs.ErrNotExist) || len(c.Bad) > 0 || slices.Contains(c.plugins(), plugin)
 }
 
 func (m *Manager) warn(msg string, err error) {
@@ -238,7 +241,7 @@ func (m *Manager) hold(ctx context.Context, id string, attach, try bool) (_ *hol
 		err = &CacheDirError{Dir: m.opts.CacheDir, Err: err}
 	}
 	if err != nil && (attach || errors.Is(err, errBusy) || shortage(err) || ctx.Err() != nil) {
-		return nil, err
+		return nil, beforePlugins(err)
 	}
 	if err != nil {
 		m.warn("no lock between processes for container "+id, err)

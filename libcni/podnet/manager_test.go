@@ -281,7 +281,13 @@ func TestUndeliveredCapabilitiesAreLogged(t *testing.T) {
 	p.Capabilities = types.Capabilities{CgroupPath: "/x", MAC: []byte{2, 0, 0, 0, 0, 1}}
 	_, err := n.Attach(t.Context(), p)
 	require.NoError(t, err)
-	assert.Contains(t, logged.String(), "capabilities=[cgroupPath]")
+	assert.Contains(t, logged.String(), "containerID=con1 capabilities=[cgroupPath]", "of no network in particular")
+	logged.Reset()
+	p = pod("con2", "a")
+	p.Networks[0].Capabilities.CgroupPath = "/x"
+	_, err = n.Attach(t.Context(), p)
+	require.NoError(t, err)
+	assert.Contains(t, logged.String(), "containerID=con2 network=a capabilities=[cgroupPath]")
 }
 
 // The configured network comes first, and is not the default one; the records are

@@ -1,14 +1,18 @@
 package podnet_test
 
 import (
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni"
 	"github.com/cnikit/cnikit/libcni/podnet"
 )
 
@@ -96,6 +100,60 @@ func TestUnreadableDirectoryIsLogged(t *testing.T) {
 	assert.Contains(t, lines[0], `level=WARN msg="podnet: network configurations cannot be read and stay as they were" dir=`+n.opts.ConfDir)
 	_, err = n.Attach(t.Context(), pod("con1", "a"))
 	require.NoError(t, err)
+}
+
+// A directory that does not exist has no networks, and that is said: when it was never
+// there, when it goes, and to who wants to attach.
+func TestNoConfigurationDirectory(t *testing.T) {
+	n := newNode(t, "a")
+	dir := n.opts.ConfDir
+	said := `level=WARN msg="podnet: there are no networks, their directory does not exist" dir=` + dir
+	logged := n.logging()
+	require.NoError(t, os.RemoveAll(dir))
+	_, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	gone := logged.lines()
+	require.NoError(t, n.Close())
+	n.open()
+	for _, lines := range [][]string{gone, logged.lines()} {
+		require.Len(t, lines, 1, "%v", lines)
+		assert.Contains(t, lines[0], said)
+	}
+	c := n.Config()
+	require.ErrorIs(t, c.Err, fs.ErrNotExist)
+	assert.Empty(t, c.Networks)
+	_, err = n.Attach(t.Context(), pod("con1"))
+	assert.ErrorContains(t, err, "no net configurations found in "+dir+": there is no such directory (Options.ConfDir); to do: make it")
+	var none libcni.NoConfigsFoundError
+	require.ErrorAs(t, err, &none)
+
+	generation := c.Generation
+	n.configure(0, "a", "")
+	c, err = n.Reload(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.Err)
+	assert.Greater(t, c.Generation, generation)
+	_, err = n.Attach(t.Context(), pod("con1"))
+	require.NoError(t, err)
+}
+
+// Where the network may be in a file that cannot be read, that comes first.
+func TestNetworkInABadFile(t *testing.T) {
+	n := newNode(t, "a")
+	file := filepath.Join(n.opts.ConfDir, "50-b.conflist")
+	writeFile(t, file, `{"name":`)
+	_, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	_, err = n.Attach(t.Context(), pod("con1", "b"))
+	text := fmt.Sprintf("%+v", err)
+	bad, unknown := strings.Index(text, file), strings.Index(text, `no net configuration with name "b" in `+n.opts.ConfDir)
+	assert.Contains(t, text, "; to do: correct the file first, the network may be in it")
+	assert.NotContains(t, text, "correct the name")
+	assert.True(t, 0 <= bad && bad < unknown, text)
+	var missing libcni.NotFoundError
+	require.ErrorAs(t, err, &missing)
+	var conf *libcni.ConfError
+	require.ErrorAs(t, err, &conf)
 }
 
 // What is wrong with the configuration is logged when the manager opens and when it

@@ -58,7 +58,7 @@ type Options struct {
 
 	// Logger gets what goes wrong without failing a call: configurations that are bad
 	// or odd, and plugins that are not installed, each at Open or when it comes up;
-	// directories that cannot be read or watched; leftovers; waiting for plugins that
+	// directories that do not exist or cannot be read or watched; leftovers; waiting for plugins that
 	// outlive their runtime; capability arguments that no plugin takes; at level Info
 	// the leftovers that Open has cleaned up. Nil: nobody.
 	Logger *slog.Logger

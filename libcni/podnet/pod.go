@@ -142,10 +142,14 @@ func (m *Manager) name(id string, wishes []*wish, used map[string]string) error 
 }
 
 func (m *Manager) undelivered(id, network string, names []string) {
-	if len(names) > 0 {
-		m.opts.Logger.Warn("podnet: no plugin takes these capability arguments",
-			"containerID", id, "network", network, "capabilities", names)
+	if len(names) == 0 {
+		return
 	}
+	fields := []any{"containerID", id}
+	if network != "" {
+		fields = append(fields, "network", network)
+	}
+	m.opts.Logger.Warn("podnet: no plugin takes these capability arguments", append(fields, "capabilities", names)...)
 }
 
 func capabilities(n *libcni.NetworkConfigList) []map[string]bool {

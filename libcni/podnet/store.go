@@ -2,6 +2,8 @@ package podnet
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -198,7 +200,11 @@ func (s *store) publish(next *Config) {
 // tell warns of what is wrong and was not in prev, each once.
 func (s *store) tell(next, prev *Config) {
 	if next.Err != nil && (prev == nil || prev.Err == nil || prev.Err.Error() != next.Err.Error()) {
-		s.warn("network configurations cannot be read and stay as they were", "dir", s.dir, "error", next.Err)
+		msg := "network configurations cannot be read and stay as they were"
+		if errors.Is(next.Err, fs.ErrNotExist) {
+			msg = "there are no networks, their directory does not exist"
+		}
+		s.warn(msg, "dir", s.dir, "error", next.Err)
 	}
 	told := map[complaint]bool{}
 	if prev != nil {
