@@ -89,6 +89,10 @@ func (t *tool) again(args []string, rt *libcni.RuntimeConf) []string {
 
 // warnOfCapabilities says which arguments of CAP_ARGS no plugin of the network takes.
 func (t *tool) warnOfCapabilities(list *libcni.NetworkConfigList, rt *libcni.RuntimeConf) {
+	lost := list.UndeliveredCapabilities(rt.CapabilityArgs)
+	if len(lost) == 0 {
+		return
+	}
 	taken := map[string]bool{}
 	for _, p := range list.Plugins {
 		for name, on := range p.Network.Capabilities {
@@ -97,16 +101,6 @@ func (t *tool) warnOfCapabilities(list *libcni.NetworkConfigList, rt *libcni.Run
 			}
 		}
 	}
-	var lost []string
-	for name := range rt.CapabilityArgs {
-		if !taken[name] {
-			lost = append(lost, name)
-		}
-	}
-	if len(lost) == 0 {
-		return
-	}
-	slices.Sort(lost)
 	known := "they take none"
 	if len(taken) > 0 {
 		known = "they take " + strings.Join(slices.Sorted(maps.Keys(taken)), ", ")

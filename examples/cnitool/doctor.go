@@ -130,12 +130,18 @@ func (d *doctor) networks(set *libcni.ConfSet, networks []*network) {
 		d.writable("networks", n.File)
 		l, usable := n.usable()
 		d.say(l, "networks", n.File, "", "%s, version %s%s%s", n.Name, n.CNIVersion, also, usable)
+		if n.list.CNIVersion == "" {
+			d.say(note, "networks", n.Name, "", "has no cniVersion, which stands for %s", n.CNIVersion)
+		}
 		if !n.list.Supports("CHECK") && !n.list.DisableCheck {
 			d.say(note, "networks", n.Name, "", "%s has no CHECK: a broken attachment is not found", n.CNIVersion)
 		}
 	}
 	for _, b := range set.Bad {
 		do := "correct the file, or move it out of the directory"
+		if slip := misspelt(b.File); slip != "" {
+			do = slip + ": " + do
+		}
 		if errors.Is(b, libcni.ErrDuplicateNetwork) {
 			do = "rename one of the two networks, or move one of the files out of the directory"
 		}
@@ -143,6 +149,13 @@ func (d *doctor) networks(set *libcni.ConfSet, networks []*network) {
 	}
 	for _, w := range set.Warnings {
 		d.say(warning, "networks", w.Place(), "remove one of them", "%v", w)
+	}
+	for _, i := range d.ignored(set) {
+		if i.meant {
+			d.say(warning, "networks", i.File, "rename it, or move it out of the directory", "%s", i.Error)
+		} else {
+			d.say(note, "networks", i.File, "", "%s", i.Error)
+		}
 	}
 }
 

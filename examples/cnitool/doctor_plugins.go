@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -37,7 +38,7 @@ func (d *doctor) plugins(networks []*network) {
 				d.program(p)
 			}
 			if p.err == nil && !p.speaks(n.CNIVersion) {
-				d.say(fault, "plugins", p.Path, "install a newer one, or lower cniVersion in "+n.File,
+				d.say(fault, "plugins", p.Path, "install a build that supports that, or set cniVersion to one that this supports in "+n.File,
 					"supports %s, and network %s has %s", p.span(), n.Name, n.CNIVersion)
 			}
 		}
@@ -57,7 +58,7 @@ func (d *doctor) program(p *plugin) {
 	case errors.As(p.err, new(*lateError)):
 		d.say(fault, "plugins", p.Path, `see what it waits for: echo '{"cniVersion":"1.1.0"}' | CNI_COMMAND=VERSION `+quote(p.Path), "%v", p.err)
 	case err == nil && runtime.GOOS != "windows" && info.Mode()&0o111 == 0:
-		d.say(fault, "plugins", p.Path, "chmod 755 "+quote(p.Path), "is not executable (%v)", info.Mode())
+		d.say(fault, "plugins", p.Path, "chmod 755 "+quote(p.Path), "is not executable (%s)", lsMode(info.Mode()))
 	case errors.Is(p.err, syscall.ENOEXEC), errors.Is(p.err, os.ErrNotExist):
 		d.say(fault, "plugins", p.Path, "install a build for this system, or the interpreter that it names", "cannot be started: %v", p.err)
 	case errors.As(p.err, &failed) && failed.ExitCode == 0:
@@ -106,5 +107,27 @@ func (d *doctor) writable(area, path string) {
 	default:
 		return
 	}
-	d.say(warning, area, path, fmt.Sprintf("chmod go-w %s", quote(path)), "can be changed by %s (%v): that gives away the rights of the runtime", who, info.Mode())
+	d.say(warning, area, path, fmt.Sprintf("chmod go-w %s", quote(path)), "can be changed by %s (%s): that gives away the rights of the runtime", who, lsMode(info.Mode()))
+}
+
+// lsMode writes a mode as ls does.
+func lsMode(mode fs.FileMode) string {
+	text := []byte(mode.Perm().String())
+	if mode.IsDir() {
+		text[0] = 'd'
+	}
+	for _, special := range []struct {
+		bit    fs.FileMode
+		at     int
+		letter string // with execution, without
+	}{{fs.ModeSetuid, 3, "sS"}, {fs.ModeSetgid, 6, "sS"}, {fs.ModeSticky, 9, "tT"}} {
+		switch {
+		case mode&special.bit == 0:
+		case text[special.at] == 'x':
+			text[special.at] = special.letter[0]
+		default:
+			text[special.at] = special.letter[1]
+		}
+	}
+	return string(text)
 }

@@ -317,6 +317,17 @@ func TestGolden(t *testing.T) {
 			"--cache $CACHE/half clean web",
 			"--cache $CACHE/half doctor",
 		}},
+		"slips": {func(m *machine) {
+			m.conf("10-good.conflist", strings.Replace(good, `"name"`, `"loadOnlyInlinedPlugins": true, "name"`, 1))
+			m.conf("good/link.conf", `{}`)
+			m.conf("20-old.conflist", `{"name": "old", "plugins": [{"type": "old"}]}`)
+			m.conf("old/link.conflist", `{}`)
+			m.conf("30-plugin.conflist", `{"cniVersion": "1.0.0", "name": "slip", "plugin": [{"type": "link"}]}`)
+			m.conf("40-typo.confilst", good)
+			m.conf("50-set-aside.conflist.bak", good)
+			m.conf("60-dir.conflist/README", "")
+			m.conf("whereabouts.d/whereabouts.conf", "{}")
+		}, []string{"list", "doctor", "add slip $NETNS/one", "add typo $NETNS/one"}},
 		"hanging": {func(m *machine) {
 			m.conf("10-hangs.conflist", `{"cniVersion": "1.1.0", "name": "hangs", "plugins": [{"type": "hangs"}]}`)
 			m.conf("20-good.conflist", good)

@@ -20,6 +20,21 @@ func (t *tool) hints(err error) (all []string) {
 			all = append(all, do)
 		}
 	}
+	for _, e := range each(err) {
+		var conf *libcni.ConfError
+		if errors.As(e, &conf) {
+			if slip := misspelt(conf.File); slip != "" {
+				add("correct " + conf.File + ": " + slip)
+			}
+		}
+	}
+	if errors.As(err, new(libcni.NotFoundError)) || errors.As(err, new(libcni.NoConfigsFoundError)) {
+		if set, err := libcni.LoadDir(t.confDir()); err == nil {
+			for _, i := range t.slips(set) {
+				all = append(all, i.File+" "+i.Error+".")
+			}
+		}
+	}
 	var advised *advisedError
 	switch file := t.notDirectory(); {
 	case errors.As(err, &advised):
@@ -78,7 +93,7 @@ func (t *tool) hint(err error) string {
 	case errors.As(err, new(unreadError)):
 		return "Correct the file first: the network may be in it."
 	case errors.As(err, new(libcni.NotFoundError)):
-		return "Run cnitool list for the networks that are there; NETCONFPATH names another directory."
+		return "NETCONFPATH names another directory; the networks of this one: " + t.command("list")
 	case errors.As(err, &failed) && failed.damaged:
 		return "As far as one can tell it is attached already, and the record " + failed.record + " of that is damaged: a second ADD failed, and there is nothing to clean up after it. What to do about the record: " + t.command("doctor")
 	case errors.As(err, &failed) && failed.record != "":

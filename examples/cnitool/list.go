@@ -46,16 +46,17 @@ func (t *tool) list(ctx context.Context, _ []string) error {
 		Networks []*network `json:"networks"`
 		Bad      []badFile  `json:"bad"`
 		Doubtful []badFile  `json:"doubtful"`
-	}{set.Dir, t.pluginDirs(), t.probe(ctx, set), badFiles(set.Bad), badFiles(set.Warnings)}
+		Ignored  []ignored  `json:"ignored"`
+	}{set.Dir, t.pluginDirs(), t.probe(ctx, set), badFiles(set.Bad), badFiles(set.Warnings), t.slips(set)}
 	if t.json {
 		err = t.print(shown)
 	} else {
-		err = t.listText(set, shown.Networks)
+		err = t.listText(set, shown.Networks, shown.Ignored)
 	}
 	if err == nil && ctx.Err() != nil {
 		return errInterrupted
 	}
-	if err == nil && (len(set.Bad) > 0 || len(set.Warnings) > 0 || anyBroken(shown.Networks)) {
+	if err == nil && (len(set.Bad) > 0 || len(set.Warnings) > 0 || len(shown.Ignored) > 0 || anyBroken(shown.Networks)) {
 		err = errFound
 	}
 	return err
@@ -72,7 +73,7 @@ func anyBroken(networks []*network) bool {
 	return false
 }
 
-func (t *tool) listText(set *libcni.ConfSet, networks []*network) error {
+func (t *tool) listText(set *libcni.ConfSet, networks []*network, notRead []ignored) error {
 	w := tabwriter.NewWriter(t.stdout, 0, 0, 3, ' ', 0)
 	if len(networks) == 0 {
 		fmt.Fprintf(w, "No network in %s.\n", set.Dir)
@@ -111,7 +112,16 @@ func (t *tool) listText(set *libcni.ConfSet, networks []*network) error {
 				fmt.Fprintf(w, "\n%s:\n", part.title)
 			}
 			fmt.Fprintf(w, "  %s\n    %s\n", e.Place(), e)
+			if slip := misspelt(e.File); slip != "" && part.title == "Not usable" {
+				fmt.Fprintf(w, "    %s\n", slip)
+			}
 		}
+	}
+	for i, e := range notRead {
+		if i == 0 {
+			fmt.Fprintln(w, "\nNot read:")
+		}
+		fmt.Fprintf(w, "  %s\n    %s\n", e.File, e.Error)
 	}
 	return w.Flush()
 }

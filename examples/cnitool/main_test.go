@@ -291,3 +291,17 @@ func TestPatience(t *testing.T) {
 	assert.Equal(t, time.Minute, (&tool{timeout: time.Minute}).patience())
 	assert.Contains(t, usage, "after 5s")
 }
+
+// TestModeAsLS: modes are shown as the tool that one looks with shows them.
+func TestModeAsLS(t *testing.T) {
+	for want, mode := range map[string]os.FileMode{
+		"drwxrwxrwt": os.ModeDir | os.ModeSticky | 0o777,
+		"drwxrwx--T": os.ModeDir | os.ModeSticky | 0o770,
+		"drwxrwsr-x": os.ModeDir | os.ModeSetgid | 0o775,
+		"-rwsr-xr-x": os.ModeSetuid | 0o755,
+		"-rwSr--r--": os.ModeSetuid | 0o644,
+		"-rw-r--r--": 0o644,
+	} {
+		assert.Equal(t, want, lsMode(mode))
+	}
+}

@@ -55,7 +55,7 @@ func (t *tool) probe(ctx context.Context, set *libcni.ConfSet) []*network {
 	all := []*network{}
 	for i, n := range set.Networks {
 		shown := &network{
-			Name: n.Name, CNIVersion: n.CNIVersion, File: n.File, Default: i == 0, Verbs: []string{}, list: n.NetworkConfigList,
+			Name: n.Name, CNIVersion: cmp.Or(n.CNIVersion, "0.1.0"), File: n.File, Default: i == 0, Verbs: []string{}, list: n.NetworkConfigList,
 		}
 		for _, verb := range []string{"CHECK", "GC", "STATUS"} {
 			if n.Supports(verb) {
