@@ -85,7 +85,8 @@ func (c *CNIConfig) Attachments(match AttachmentKey) ([]*Attachment, error) {
 
 // Pending returns the intents that match, oldest first: the ADDs that are under
 // way, and those that failed or died and were not cleaned up yet. An attachment
-// may have several, and a record as well.
+// may have several, and a record as well. Who wants all that is known asks for them
+// before [CNIConfig.Attachments]: an ADD that ends in between is then not missed.
 //
 // Errors: as of [CNIConfig.Attachments].
 func (c *CNIConfig) Pending(match AttachmentKey) ([]*PendingAttachment, error) {
