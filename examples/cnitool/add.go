@@ -25,7 +25,7 @@ func (t *tool) add(ctx context.Context, args []string) error {
 	if err != nil {
 		err = t.inFile(list, err)
 		if before != "" {
-			return &failedAdd{error: err, record: before, damaged: damaged}
+			return &failedAdd{error: err, args: t.again(args, rt), record: before, damaged: damaged}
 		}
 		return t.addFailed(args, rt, err)
 	}

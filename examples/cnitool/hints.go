@@ -95,7 +95,7 @@ func (t *tool) hint(err error) string {
 	case errors.As(err, new(libcni.NotFoundError)):
 		return "NETCONFPATH names another directory; the networks of this one: " + t.command("list")
 	case errors.As(err, &failed) && failed.damaged:
-		return "As far as one can tell it is attached already, and the record " + failed.record + " of that is damaged: a second ADD failed, and there is nothing to clean up after it. What to do about the record: " + t.command("doctor")
+		return "As far as one can tell it is attached already, and the record " + failed.record + " of that is damaged. To detach it, and to clean up after this ADD: " + t.command("del", failed.args...)
 	case errors.As(err, &failed) && failed.record != "":
 		return "It is attached already (record " + failed.record + "): a second ADD failed, and there is nothing to clean up after it."
 	case errors.As(err, &failed):
