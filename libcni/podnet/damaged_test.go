@@ -12,6 +12,7 @@ import (
 
 	"github.com/cnikit/cnikit/libcni"
 	"github.com/cnikit/cnikit/libcni/podnet"
+	"github.com/cnikit/cnikit/types"
 )
 
 // damage cuts a record off.
@@ -126,7 +127,7 @@ func TestForgetRunsDelForADamagedRecord(t *testing.T) {
 	record := n.damage("a-con1-eth0")
 	n.take()
 	err = n.Detach(t.Context(), "con1")
-	require.ErrorContains(t, err, "to do: give up with Forget")
+	require.ErrorContains(t, err, "; or give up with Forget")
 	assert.Equal(t, 1, strings.Count(fmt.Sprintf("%+v", err), "to do"))
 	assert.Empty(t, n.take())
 	logged.lines()
@@ -158,4 +159,25 @@ func TestDetachOfADamagedRecordIsLoggedOnce(t *testing.T) {
 	lines := logged.lines()
 	require.Len(t, lines, 1, "%v", lines)
 	assert.Contains(t, lines[0], "with the network's configuration")
+}
+
+// What errors advise to type is for this manager's records, not for those of others.
+func TestAdviceIsForTheCacheDirectory(t *testing.T) {
+	n := newNode(t, "a", "b")
+	_, err := n.Attach(t.Context(), pod("con1", "a", "b"))
+	require.NoError(t, err)
+	n.failing("DEL b")
+	failed := n.Detach(t.Context(), "con1", "b")
+	assert.Contains(t, fmt.Sprintf("%+v", failed), "cnitool --cache "+n.opts.CacheDir+" del --container con1 -i eth1 b /proc/self/ns/net")
+	n.damage("a-con1-eth0")
+	_, list := n.Attachments("")
+	_, gc := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{{ContainerID: "con1"}}})
+	n.unconfigure() // and nobody can tell whose it is
+	_, forget := n.Forget(t.Context(), "con1")
+	for name, err := range map[string]error{
+		"Attachments": list, "GC": gc, "Detach": n.Detach(t.Context(), "con1"), "Forget": forget, "Check": n.Check(t.Context(), "con1"),
+	} {
+		require.Error(t, err, name)
+		assert.Contains(t, fmt.Sprintf("%+v", err), "cnitool --cache "+n.opts.CacheDir+" del ", name)
+	}
 }

@@ -255,7 +255,8 @@ func (m *Manager) detachDamaged(ctx context.Context, op string, d *damaged, blin
 	}
 	netns := m.netnsOf(d.ContainerID)
 	if netns == "" && !blindly {
-		return fail(fmt.Errorf("%w; no other record of the container tells the network namespace, without which plugins leave the interface behind; to do: give up with Forget, which frees the addresses", d.err))
+		return fail(fmt.Errorf("%w; no other record of the container tells the network namespace, without which plugins leave the interface behind; to do: DEL with the namespace, cnitool --cache %s del --container %s -i %s %s NETNS; or give up with Forget, which frees the addresses",
+			d.err, m.opts.CacheDir, d.ContainerID, d.IfName, d.Network))
 	}
 	ctx, cancel := bounded(context.WithValue(ctx, toldOf{}, d.err.Path), m.opts.Timeouts.Del)
 	defer cancel()

@@ -82,7 +82,7 @@ func TestDetachGoesOn(t *testing.T) {
 	var failed *invoke.PluginError
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, "second", failed.Plugin)
-	assert.Contains(t, fmt.Sprintf("%+v", err), "\n    then:      call Detach again when the cause is mended (DEL runs with the configuration in that file,")
+	assert.Contains(t, fmt.Sprintf("%+v", err), "\n    then:      call Detach again when the cause is mended, or give up with Forget")
 	assert.Equal(t, []string{"b/eth1"}, n.attached("con1"))
 	assert.Equal(t, []string{"b con1 eth1 second"}, n.state())
 
@@ -257,7 +257,7 @@ func TestDetachDamagedRecordWithoutNamespace(t *testing.T) {
 	err = n.Detach(t.Context(), "con1")
 	var damaged *libcni.RecordError
 	require.ErrorAs(t, err, &damaged)
-	for _, part := range []string{record, "to do: give up with Forget", "container con1 network a interface eth0"} {
+	for _, part := range []string{record, "to do: DEL with the namespace, cnitool --cache " + n.opts.CacheDir + " del --container con1 -i eth0 a NETNS; or give up with Forget", "container con1 network a interface eth0"} {
 		assert.ErrorContains(t, err, part)
 		assert.Contains(t, fmt.Sprintf("%+v", err), part)
 	}

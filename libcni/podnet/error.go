@@ -55,7 +55,7 @@ func (e *Error) then() string {
 	if e.Path == "" || again == "" || errors.As(e.Err, &absent) {
 		return ""
 	}
-	return again + " when the cause is mended (DEL runs with the configuration in that file, whatever the network's says now), or give up with Forget"
+	return again + " when the cause is mended, or give up with Forget"
 }
 
 // Format writes the text for %v and %s, and with %+v all that the causes have to

@@ -53,8 +53,7 @@ func TestErrorInTheLog(t *testing.T) {
 		},
 		{
 			"what to do about a DEL", &Error{Op: "gc", Path: "/cache/results/x", Err: errors.New("x")},
-			`error.op=gc error.path=/cache/results/x error.error=x error.then="call GC again when the cause is mended ` +
-				`(DEL runs with the configuration in that file, whatever the network's says now), or give up with Forget"`,
+			`error.op=gc error.path=/cache/results/x error.error=x error.then="call GC again when the cause is mended, or give up with Forget"`,
 		},
 		{
 			"what to do about a disk", &Error{Op: "attach", Err: &CacheDirError{Dir: "/cache", Err: errors.New("full")}},
