@@ -137,6 +137,9 @@ func (e *PluginError) toDo() string {
 	case e.Retryable():
 		return "try again later: the plugin says that it cannot do it now"
 	}
+	if e.remedy == "" && e.Code == types.ErrIncompatibleCNIVersion && (e.Command == "ADD" || e.Command == "STATUS") {
+		return `set a "cniVersion" that the plugin supports, letter for letter, in ` + configuration(e.Network) + ", or install one that supports this"
+	}
 	return e.remedy
 }
 

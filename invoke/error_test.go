@@ -100,3 +100,18 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 		assert.Contains(t, text, "no such file")
 	}
 }
+
+func TestAdviceOnAVersion(t *testing.T) {
+	for command, toDo := range map[string]string{
+		"ADD":    `set a "cniVersion" that the plugin supports, letter for letter, in the configuration of network "net", or install one that supports this`,
+		"STATUS": `set a "cniVersion" that the plugin supports, letter for letter, in the configuration of network "net", or install one that supports this`,
+		"DEL":    "", // with what is recorded
+	} {
+		err := &invoke.PluginError{Command: command, Network: "net", Msg: "no", Code: types.ErrIncompatibleCNIVersion, ExitCode: 1}
+		if toDo == "" {
+			assert.NotContains(t, fmt.Sprintf("%+v", err), "to do", command)
+			continue
+		}
+		assert.Contains(t, fmt.Sprintf("%+v", err), "\n    to do:     "+toDo, command)
+	}
+}

@@ -67,6 +67,9 @@ type chain struct {
 	environ  []string // the same for every plugin
 	observer *invoke.Observer
 	found    []string // paths by look-ahead
+	// refused reports whether an error says that the plugin has nothing to do; nil: none
+	// does.
+	refused func(*PluginConfig, error) bool
 }
 
 // chain prepares a run. With look-ahead, a missing executable is its error.
@@ -124,6 +127,9 @@ func (ch *chain) run(ctx context.Context, prev []byte) ([]byte, error) {
 			i = len(plugins) - 1 - i
 		}
 		reply, err := ch.step(ctx, i, prev)
+		if err != nil && ch.refused != nil && ch.refused(plugins[i], err) {
+			continue
+		}
 		switch {
 		case err != nil && !ch.carryOn:
 			return prev, ch.wrap(plugins[i], err)

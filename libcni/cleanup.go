@@ -180,7 +180,11 @@ func (u *cleanup) del1(ctx context.Context, r *record) error {
 			u.warn(ctx, err)
 		}
 	}
-	err = n.in("DEL", rt, u.delPlugins(ctx, n, rt, prev))
+	del := u.delPlugins
+	if r.result == nil {
+		del = u.delFailedAdd
+	}
+	err = n.in("DEL", rt, del(ctx, n, rt, prev))
 	if n == u.fallback {
 		return err
 	}

@@ -2,7 +2,10 @@ package libcni
 
 import (
 	"context"
+	"errors"
 
+	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/types"
 	"github.com/cnikit/cnikit/version"
 )
 
@@ -69,12 +72,35 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 
 // delPlugins runs DEL on the plugins and touches no record.
 func (c *CNIConfig) delPlugins(ctx context.Context, n *network, rt *RuntimeConf, prev []byte) error {
+	return c.delAll(ctx, n, rt, prev, nil)
+}
+
+// delFailedAdd is delPlugins after an ADD that never succeeded. A plugin that does not
+// speak the network's version refused that ADD too: it has made nothing, and must not
+// keep what is known of the ADD from ever going away. One that only passes on what a
+// plugin it runs has said may have made something.
+func (c *CNIConfig) delFailedAdd(ctx context.Context, n *network, rt *RuntimeConf, prev []byte) error {
+	return c.delAll(ctx, n, rt, prev, func(p *PluginConfig, err error) bool {
+		var failed *invoke.PluginError
+		if !errors.As(err, &failed) || failed.Code != types.ErrIncompatibleCNIVersion {
+			return false
+		}
+		if !errors.As(c.validatePlugin(ctx, n, p.Network.Type), new(*version.ErrorIncompatible)) {
+			return false
+		}
+		c.warn(ctx, &described{"it has refused ADD as well and has made nothing", err})
+		return true
+	})
+}
+
+func (c *CNIConfig) delAll(ctx context.Context, n *network, rt *RuntimeConf, prev []byte, refused func(*PluginConfig, error) bool) error {
 	v := verbDel
 	v.carryOn = c.opts.ContinueOnDelError
 	ch, err := c.chain(v, n, rt)
 	if err != nil {
 		return err
 	}
+	ch.refused = refused
 	_, err = ch.run(ctx, prev)
 	return err
 }

@@ -12,8 +12,9 @@ import (
 // DelAttachment runs DEL for one attachment from its record alone: with the
 // configuration and the arguments of its ADD, also when the files they came from
 // are gone or have changed (SPEC.md, section 2, "DEL"). Then it cleans up after
-// ADDs of it that failed with other arguments, and forgets the attachment. One of
-// which nothing is known is no error: DEL may be repeated.
+// ADDs of it that failed with other arguments, and forgets the attachment. A plugin
+// that does not speak the version of an ADD that failed has made nothing, and is passed
+// over. An attachment of which nothing is known is no error: DEL may be repeated.
 //
 // While an ADD of it is under way, DEL waits as [CNIConfig.DelNetworkList] does.
 // After that it runs beside it, with that ADD's arguments too; but what the ADD makes

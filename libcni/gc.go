@@ -18,7 +18,8 @@ import (
 //
 // An attachment in args.ValidAttachments is never DELed. What failed ADDs left
 // behind of one that is on record is forgotten; of one that is not, it is all that
-// is known of the attachment, and stays for its DEL. An attachment whose ADD is
+// is known of the attachment, and stays for its DEL. A plugin that does not speak the
+// version of a failed ADD has made nothing, and is passed over. An attachment whose ADD is
 // under way, or has ended since GC began, is left alone. A damaged record is
 // reported, and nothing is run for it.
 //
