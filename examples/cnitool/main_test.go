@@ -305,3 +305,26 @@ func TestModeAsLS(t *testing.T) {
 		assert.Equal(t, want, lsMode(mode))
 	}
 }
+
+// TestCommand: what is to be pasted does the same with the same networks, plugins and
+// records, and says nothing of what is so anyway.
+func TestCommand(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env   map[string]string
+		cache string
+		args  []string
+		want  string
+	}{
+		"nothing set":      {nil, "", []string{"del", "net", "/run/netns/web"}, "cnitool del net /run/netns/web"},
+		"the usual places": {map[string]string{"NETCONFPATH": "/etc/cni/net.d", "CNI_PATH": "/opt/cni/bin"}, "", []string{"list"}, "cnitool list"},
+		"other places": {map[string]string{"NETCONFPATH": "/my nets", "CNI_PATH": "/a:/b"}, "/c d", []string{"doctor"},
+			"CNI_PATH=/a:/b NETCONFPATH='/my nets' cnitool --cache '/c d' doctor"},
+		"words for a shell":           {nil, "", []string{"del", "it's", "", "$x"}, `cnitool del 'it'\''s' '' '$x'`},
+		"a namespace nobody knows of": {nil, "", []string{"del", "net", netnsOr("")}, `cnitool del net "$NETNS"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tool := &tool{getenv: func(name string) string { return tc.env[name] }, cache: tc.cache}
+			assert.Equal(t, tc.want, tool.command(tc.args[0], tc.args[1:]...))
+		})
+	}
+}

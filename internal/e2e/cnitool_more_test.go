@@ -146,9 +146,15 @@ func TestCnitoolDamaged(t *testing.T) {
 			if tc.do == "" {
 				said, status := cnitool("doctor")
 				require.Equal(t, 2, status)
-				advice := regexp.MustCompile(`cnitool (del --container c1 churn \S+)`).FindStringSubmatch(said)
-				require.NotNil(t, advice, said)
-				tc.do = strings.Replace(advice[1], `"$NETNS"`, con.netns, 1)
+				advice := regexp.MustCompile(`(?m)CNI_PATH=\S+ NETCONFPATH=\S+ cnitool del --container c1 churn \S+$`).FindString(said)
+				require.NotEmpty(t, advice, said)
+				if strings.HasSuffix(advice, `"$NETNS"`) {
+					said, status = paste(t, advice, "NETNS=")
+					require.Equal(t, 1, status, said)
+				}
+				said, status = paste(t, advice, "NETNS="+con.netns)
+				require.Zero(t, status, said)
+				tc.do = "del --container c1 churn " + con.netns // again
 			}
 			if tc.do == "clean c1" && tc.left(text) == 0 {
 				said, status := cnitool(tc.do)
@@ -171,6 +177,37 @@ func TestCnitoolDamaged(t *testing.T) {
 			assert.NotContains(t, con.ip(t, "-br link show"), "eth0")
 			assert.NotContains(t, strings.Join(leftBehind(before, traces(t)), "\n"), "c1")
 		}
+	})
+}
+
+// paste gives a line that cnitool printed to a shell.
+func paste(t *testing.T, line string, env ...string) (string, int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `cnitool() { "$TOOL" "$@"; }; `+line)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CAP_ARGS=" + os.Getenv("CAP_ARGS"), "TOOL=" + filepath.Join(cnitoolsDir(), "cnikit")}
+	cmd.Env = append(cmd.Env, env...)
+	out, _ := cmd.CombinedOutput()
+	t.Logf("$ %s\n%s", line, out)
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// TestCnitoolFindsNamespace: the container ID of one of cnitool's own tells the network
+// namespace, where the record does not.
+func TestCnitoolFindsNamespace(t *testing.T) {
+	cnitoolSandbox(t, func(t *testing.T, cnitool func(string) (string, int)) {
+		con := newContainer(t, "con")
+		_, status := cnitool("add churn " + con.netns)
+		require.Zero(t, status)
+		records, err := filepath.Glob("/var/lib/cni/results/churn-cnitool-*-eth0")
+		require.NoError(t, err)
+		require.Len(t, records, 1)
+		require.NoError(t, os.Truncate(records[0], 0))
+		id := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(records[0]), "churn-"), "-eth0")
+		said, status := cnitool("clean " + id)
+		require.Zero(t, status, said)
+		assert.Contains(t, said, "Detached from churn: eth0")
+		assert.NotContains(t, con.ip(t, "-br link show"), "eth0")
+		assert.Empty(t, libraryFiles(t))
 	})
 }
 
