@@ -49,7 +49,7 @@ func (e *Error) subject() string {
 // cause says.
 func (e *Error) then() string {
 	again := map[string]string{
-		"detach": "call Detach again", "gc": "call GC again", "recover": "call Recover again", "rollback": "call Recover",
+		"detach": "call Detach again", "gc": "call GC again", "recover": "call Recover again",
 	}[e.Op]
 	var absent *absentError
 	if e.Path == "" || again == "" || errors.As(e.Err, &absent) {

@@ -139,9 +139,12 @@ func (a *absent) ExecPlugin(ctx context.Context, pluginPath string, stdinData []
 // without gives the plugin up, or returns why not.
 func (a *absent) without(ctx context.Context, plugin string, stdinData []byte, environ []string, err error) error {
 	netns := netnsIn(environ)
+	used, perhaps := a.m.used(plugin)
 	switch {
-	case a.m.used(plugin):
+	case used:
 		return &absentError{err, "; to do: install it again (DEL runs the plugins that ADD has run, whatever the network's file says by now), or give up with Forget"}
+	case perhaps:
+		return &absentError{err, "; to do: install it again, or correct the network configurations that cannot be read, one of which may use it, or give up with Forget"}
 	case netns == "":
 		return &absentError{err, ", and what it made may still be there: nothing tells the network namespace; to do: install it again, or give up with Forget"}
 	case !netnsGone(netns):
@@ -188,8 +191,8 @@ func netnsIn(environ []string) string {
 
 // netnsGone reports whether there is certainly no network namespace at path.
 func netnsGone(path string) bool {
-	if path == "" {
-		return false
+	if !filepath.IsAbs(path) {
+		return false // a name of something else than a file, on systems other than Linux
 	}
 	info, err := os.Stat(path)
 	if err != nil {

@@ -190,6 +190,39 @@ func TestPluginThatMayComeBack(t *testing.T) {
 	assert.Empty(t, n.state())
 }
 
+// As long as a file cannot be read, nobody can tell that no network uses the plugin.
+func TestPluginThatABadFileMayUse(t *testing.T) {
+	n := newNode(t)
+	require.NoError(t, os.Remove(n.uninstalled()))
+	bad := filepath.Join(n.opts.ConfDir, "50-bad.conflist")
+	writeFile(t, bad, "{")
+	_, err := n.Reload(t.Context())
+	require.NoError(t, err)
+	err = n.Detach(t.Context(), "con1")
+	require.ErrorIs(t, err, invoke.ErrPluginNotFound)
+	assert.ErrorContains(t, err, "to do: install it again, or correct the network configurations that cannot be read, one of which may use it, or give up with Forget")
+	require.NoError(t, os.Remove(bad))
+	_, err = n.Reload(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+}
+
+// A network namespace that is no path, such as a jail's name, is not looked for among
+// the files.
+func TestNetworkNamespaceThatIsNoPath(t *testing.T) {
+	n := newNode(t, "a")
+	p := pod("con1")
+	p.NetNS = "jail1"
+	_, err := n.Attach(t.Context(), p)
+	require.NoError(t, err)
+	n.take()
+	require.NoError(t, n.Detach(t.Context(), "con1"))
+	assert.Equal(t, []string{"DEL a con1 eth0 second", "DEL a con1 eth0 first"}, n.runs)
+	for _, r := range n.requests {
+		assert.Equal(t, "jail1", r.netns)
+	}
+}
+
 // An ADD whose version a plugin refuses has made nothing there, and what refuses DEL
 // for the same reason is nothing to undo: nothing is left, for nobody to get rid of.
 func TestVersionThatNoPluginAccepts(t *testing.T) {

@@ -188,10 +188,15 @@ func (m *Manager) begin() (done func(), err error) {
 	return m.running.Done, nil
 }
 
-// used reports whether a configured network uses the plugin. In doubt it does.
-func (m *Manager) used(plugin string) bool {
+// used reports whether a configured network uses the plugin, and whether nobody can
+// tell, since configurations cannot be read.
+func (m *Manager) used(plugin string) (used, perhaps bool) {
 	c := m.config()
-	return c == nil || c.Err != nil && !errors.Is(c.Err, fs.ErrNotExist) || len(c.Bad) > 0 || slices.Contains(c.plugins(), plugin)
+	if c == nil {
+		return false, true
+	}
+	unread := c.Err != nil && !errors.Is(c.Err, fs.ErrNotExist) || len(c.Bad) > 0
+	return slices.Contains(c.plugins(), plugin), unread
 }
 
 func (m *Manager) warn(msg string, err error) {
