@@ -248,7 +248,7 @@ func (m *Manager) add(ctx context.Context, pod *Pod, args types.Args, w *wish) (
 	rt := &libcni.RuntimeConf{
 		ContainerID: pod.ID, NetNS: pod.NetNS, IfName: w.IfName, Args: args, CapabilityArgs: w.args,
 	}
-	result, err := m.cni.AddNetworkList((&effort{}).in(ctx), w.list, rt) // which it may roll back
+	result, err := m.cni.AddNetworkList(ctx, w.list, rt)
 	w.made = result != nil
 	if err != nil {
 		return nil, err
@@ -285,7 +285,7 @@ func (m *Manager) undo(ctx context.Context, h *hold, wishes []*wish, left []key)
 		var err error
 		if w.made {
 			if known, err = m.known(k); err == nil && known {
-				_, err = m.del(ctx, k, true, m.opts.Timeouts.rollback())
+				_, err = m.del(ctx, k, m.opts.Timeouts.rollback())
 				known = false
 			}
 		} else {

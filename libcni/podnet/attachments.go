@@ -84,14 +84,14 @@ func (m *Manager) begun(k libcni.AttachmentKey) (bool, error) {
 
 // del detaches one attachment by what is on disk about it. It returns the plugins that
 // it went without, and logs them.
-func (m *Manager) del(ctx context.Context, k libcni.AttachmentKey, recorded bool, timeout time.Duration) (without []string, err error) {
+func (m *Manager) del(ctx context.Context, k libcni.AttachmentKey, timeout time.Duration) (without []string, err error) {
 	ctx, cancel := bounded(ctx, timeout)
 	defer cancel()
-	e := &effort{recorded: recorded}
-	if err := m.cleaning.DelAttachment(e.in(ctx), k); err != nil {
+	var all []givenUp
+	if err := m.cleaning.DelAttachment(context.WithValue(ctx, givenUpKey{}, &all), k); err != nil {
 		return nil, err
 	}
-	for _, g := range e.givenUp {
+	for _, g := range all {
 		without = append(without, g.plugin)
 		m.opts.Logger.Warn("podnet: given up, a plugin is not installed any more: the network namespace is gone, with interfaces and routes, but addresses that the plugin gave and rules that it made may be left",
 			"containerID", k.ContainerID, "network", k.Network, "ifname", k.IfName, "plugin", g.plugin, "ipam", g.ipam, "netns", g.netns)

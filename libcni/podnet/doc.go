@@ -70,7 +70,7 @@
 // state and codes, never by an error's text: a network namespace that does not
 // exist is not passed to the plugins any more; a plugin's error code 3 (container
 // unknown) is success; so is code 1 of a plugin that does not speak the version of an
-// ADD that never succeeded.
+// ADD that never succeeded ([libcni.CNIConfig.DelAttachment]).
 //
 // A plugin that has no executable any more cannot detach. That is an error as long as
 // a configured network uses it, or the container's network namespace exists: what

@@ -171,7 +171,7 @@ func (g *collection) detach(ctx context.Context) error {
 		clean := !g.blind && !g.stays[id]
 		for _, l := range byContainer[id] {
 			var err error
-			if l.GivenUp, err = g.del(ctx, l.AttachmentKey, l.Recorded, g.opts.Timeouts.Del); err == nil {
+			if l.GivenUp, err = g.del(ctx, l.AttachmentKey, g.opts.Timeouts.Del); err == nil {
 				continue
 			}
 			clean = false

@@ -19,37 +19,16 @@ import (
 //   - A network namespace that does not exist is not passed on. The specification
 //     lets CNI_NETNS be empty for DEL, and plugins then clean up the rest.
 //   - Code 3, an unknown container, says that there is nothing to clean up.
-//   - Of an ADD that never succeeded, a plugin that does not speak the version of the
-//     configuration has made nothing: it refuses DEL for the reason for which it
-//     refused ADD.
 type gone struct {
 	invoke.Exec
 	m *Manager
 }
 
-// effort is the DEL, or the ADD that may be rolled back, that a context is about.
-type effort struct {
-	// recorded says that the ADD has succeeded, with these plugins.
-	recorded bool
-	givenUp  []givenUp
-}
-
 // givenUp is a plugin that a DEL goes without.
 type givenUp struct{ plugin, ipam, netns string }
 
-type effortKey struct{}
-
-func (e *effort) in(ctx context.Context) context.Context {
-	return context.WithValue(ctx, effortKey{}, e)
-}
-
-// effortOf returns the context's; without one the ADD counts as recorded.
-func effortOf(ctx context.Context) *effort {
-	if e, ok := ctx.Value(effortKey{}).(*effort); ok {
-		return e
-	}
-	return &effort{recorded: true}
-}
+// givenUpKey is the key of a context's *[]givenUp, to which DEL adds.
+type givenUpKey struct{}
 
 func (g *gone) ExecPlugin(ctx context.Context, pluginPath string, stdinData []byte, environ []string) ([]byte, error) {
 	if !slices.Contains(environ, "CNI_COMMAND=DEL") {
@@ -67,39 +46,10 @@ func (g *gone) ExecPlugin(ctx context.Context, pluginPath string, stdinData []by
 		}
 	}
 	var said *types.Error
-	if !errors.As(err, &said) {
-		return reply, err
-	}
-	if said.Code == types.ErrUnknownContainer {
-		return nil, nil
-	}
-	if said.Code == types.ErrIncompatibleCNIVersion && !effortOf(ctx).recorded && g.refuses(ctx, pluginPath, stdinData) {
+	if errors.As(err, &said) && said.Code == types.ErrUnknownContainer {
 		return nil, nil
 	}
 	return reply, err
-}
-
-// refuses reports whether the plugin itself, and not one that it calls, cannot have
-// accepted the request's version. Plugins compare it with theirs as text.
-func (g *gone) refuses(ctx context.Context, pluginPath string, stdinData []byte) bool {
-	call := &invoke.Call{
-		Plugin: filepath.Base(pluginPath), Path: pluginPath,
-		Environ: g.m.opts.Env.Environ(invoke.VersionArgs()), Observer: g.m.opts.Observer,
-	}
-	info, err := call.VersionInfo(ctx, g.Exec)
-	return err == nil && !slices.Contains(info.SupportedVersions(), requestOf(stdinData).CNIVersion)
-}
-
-type request struct {
-	CNIVersion string `json:"cniVersion"`
-	IPAM       struct {
-		Type string `json:"type"`
-	} `json:"ipam"`
-}
-
-func requestOf(stdinData []byte) (r request) {
-	_ = json.Unmarshal(stdinData, &r)
-	return r
 }
 
 // absent is gone for a DEL from what is on disk, whose plugins may have been
@@ -150,9 +100,21 @@ func (a *absent) without(ctx context.Context, plugin string, stdinData []byte, e
 	case !netnsGone(netns):
 		return &absentError{err, ", and what it made in network namespace " + netns + " is still there; to do: install it again, or remove the namespace, after which Detach succeeds without it, or give up with Forget"}
 	}
-	e := effortOf(ctx)
-	e.givenUp = append(e.givenUp, givenUp{plugin, requestOf(stdinData).IPAM.Type, netns})
+	if all, ok := ctx.Value(givenUpKey{}).(*[]givenUp); ok {
+		*all = append(*all, givenUp{plugin, ipamOf(stdinData), netns})
+	}
 	return nil
+}
+
+// ipamOf returns the type of the plugin that gives a plugin the addresses.
+func ipamOf(stdinData []byte) string {
+	var request struct {
+		IPAM struct {
+			Type string `json:"type"`
+		} `json:"ipam"`
+	}
+	_ = json.Unmarshal(stdinData, &request)
+	return request.IPAM.Type
 }
 
 // absentError is a [invoke.NotFoundError] of a DEL. That of another verb advises to

@@ -245,7 +245,10 @@ func TestVersionThatNoPluginAcceptsAfterACrash(t *testing.T) {
 	n.speaks = []string{"1.1.0"}
 	logged := n.logTo()
 	n.open()
-	assert.Len(t, logged.lines(), 1)
+	lines := logged.lines()
+	require.Len(t, lines, 3, "%v", lines)
+	assert.Contains(t, lines[0], `level=INFO msg="podnet: DEL goes on without a plugin" `)
+	assert.Contains(t, lines[2], `level=INFO msg="podnet: what an earlier operation has left is detached" `)
 	n.nothingLeft()
 }
 

@@ -127,6 +127,10 @@ func (m *Manager) warnOfRecord(ctx context.Context, err error) {
 		m.warn("DEL runs beside an ADD that is still under way", err)
 		return
 	}
+	if plugin := (*invoke.PluginError)(nil); errors.As(err, &plugin) {
+		m.opts.Logger.Info("podnet: DEL goes on without a plugin", "error", err)
+		return
+	}
 	m.warn("a record of an attachment cannot be read or removed", err)
 }
 

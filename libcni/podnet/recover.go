@@ -132,7 +132,7 @@ func (m *Manager) detachTrace(ctx context.Context, op string, t *trace) Leftover
 		cancel()
 	}
 	var err error
-	if l.GivenUp, err = m.del(ctx, t.AttachmentKey, t.recorded, m.opts.Timeouts.Del); err != nil {
+	if l.GivenUp, err = m.del(ctx, t.AttachmentKey, m.opts.Timeouts.Del); err != nil {
 		l.Err = &Error{Op: op, ContainerID: t.ContainerID, Network: t.Network, IfName: t.IfName, Path: t.path, Err: err}
 	}
 	return l
