@@ -13,34 +13,43 @@ type (
 	// specification.
 	Result = cnitypes.Result
 
-	// Error is what a plugin writes to its output when it fails. Its Code is one of
-	// the Err constants or, from 100 on, the plugin's own.
+	// Error is what a plugin writes to its output when it fails: a Code, which is one
+	// of the Err constants or, from 100 on, the plugin's own; a Msg; and Details, which
+	// may be empty.
 	Error = cnitypes.Error
 
 	// PluginConf is the configuration of one plugin, as far as the specification
-	// gives its members a meaning.
+	// gives its members a meaning: CNIVersion, Name of the network, Type, Capabilities
+	// (true: declared), IPAM, DNS; RawPrevResult and PrevResult, which is the same as a
+	// Result; ValidAttachments, for GC.
 	PluginConf = cnitypes.PluginConf
 
 	// NetConf is the former name of [PluginConf].
 	NetConf = cnitypes.NetConf
 
-	// NetConfList is the configuration of a network: a list of plugins.
+	// NetConfList is the configuration of a network: CNIVersion, Name, DisableCheck,
+	// DisableGC and a list of Plugins.
 	NetConfList = cnitypes.NetConfList
 
-	// IPAM names the plugin that another plugin delegates addresses to.
+	// IPAM names the plugin that another plugin delegates addresses to, as Type.
 	IPAM = cnitypes.IPAM
 
-	// DNS is a resolver's configuration.
+	// DNS is a resolver's configuration: lists of Nameservers, Search domains and
+	// Options, and the local Domain.
 	DNS = cnitypes.DNS
 
-	// Route is one route of a result.
+	// Route is one route of a result: Dst (a net.IPNet) by way of GW (a net.IP, nil:
+	// none), with MTU, AdvMSS, Priority (0: not said), Table and Scope (nil: not said).
 	Route = cnitypes.Route
 
 	// IPNet is a net.IPNet that is an address with prefix length in JSON, and that
 	// keeps the address's host bits.
 	IPNet = cnitypes.IPNet
 
-	// GCAttachment names an attachment that a GC must leave alone.
+	// GCAttachment names an attachment that a GC must leave alone, by two strings,
+	// ContainerID and IfName:
+	//
+	//	types.GCAttachment{ContainerID: "web-1", IfName: "eth0"}
 	GCAttachment = cnitypes.GCAttachment
 )
 

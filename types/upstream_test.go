@@ -3,6 +3,9 @@ package types_test
 import (
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"reflect"
 	"testing"
 
@@ -44,4 +47,25 @@ func TestUpstreamsFunctions(t *testing.T) {
 	assert.Equal(t, "p", types.GetKeyField("POD", reflect.ValueOf(&args)).String())
 
 	assert.Error(t, types.PrintResult(&current.Result{CNIVersion: "1.1.0"}, "7.7.7"))
+}
+
+// go doc shows no fields of an alias: its comment has to name them.
+func TestDocsOfAliasesNameTheFields(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "upstream.go", nil, parser.ParseComments)
+	require.NoError(t, err)
+	docs := map[string]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.TypeSpec); ok {
+			docs[spec.Name.Name] = spec.Doc.Text()
+		}
+		return true
+	})
+	for name, value := range map[string]any{
+		"Error": types.Error{}, "PluginConf": types.PluginConf{}, "NetConfList": types.NetConfList{}, "IPAM": types.IPAM{},
+		"DNS": types.DNS{}, "Route": types.Route{}, "GCAttachment": types.GCAttachment{},
+	} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(value)) {
+			assert.Regexp(t, `\b`+field.Name+`\b`, docs[name], name)
+		}
+	}
 }
