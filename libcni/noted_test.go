@@ -135,3 +135,27 @@ func TestDelCommand(t *testing.T) {
 	elsewhere := filepath.FromSlash("/my cache/pending/x")
 	assert.Equal(t, "cnitool --cache '"+filepath.FromSlash("/my cache")+"' del --container c1 -i eth0 net NETNS", delCommand(elsewhere, k, ""))
 }
+
+// What Options and versions refuse has a remedy too.
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	f := newFixture(t, Options{RefuseSecondAdd: true, RequireRecord: true})
+	list := list3(t, v1)
+	err := f.CheckNetworkList(t.Context(), list, f.rt)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "\n    to do:     name the cache directory of its ADD, or attach it")
+	err = f.CheckNetworkList(t.Context(), list3(t, `"cniVersion":"0.3.1",`), f.rt)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "\n    to do:     set \"cniVersion\" 0.4.0 or newer in the network's configuration")
+
+	_, err = f.AddNetworkList(t.Context(), list, f.rt)
+	require.NoError(t, err)
+	path := onlyFile(t, f.opts.CacheDir)
+	_, err = f.AddNetworkList(t.Context(), list, f.rt)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "\n    to do:     run DEL before another ADD")
+	assert.NotContains(t, fields(err), "record=")
+
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	_, err = f.AddNetworkList(t.Context(), list, f.rt)
+	var damaged *RecordError
+	require.ErrorAs(t, err, &damaged)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "\n    record:    "+path+"\n    to do:     run DEL with the network's configuration, which removes it: ")
+	assert.Contains(t, fields(err), "record="+path+" toDo=run DEL with")
+}

@@ -52,6 +52,13 @@ func terse(err error) error {
 	return err
 }
 
+func (e *RecordError) path() string {
+	if e == nil {
+		return ""
+	}
+	return e.Path
+}
+
 // Unwrap returns the cause.
 func (e *RecordError) Unwrap() error { return e.Err }
 

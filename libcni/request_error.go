@@ -52,7 +52,7 @@ func (e *RequestError) Unwrap() error { return e.Err }
 func (e *RequestError) Format(s fmt.State, verb rune) {
 	formatFields(s, verb, e, [][2]string{
 		{"verb", e.Command}, {"network", e.Network}, {"container", e.ContainerID}, {"interface", e.IfName},
-		{"argument", e.Field}, {"at", e.place()}, {"to do", e.toDo()},
+		{"argument", e.Field}, {"at", e.place()}, {"record", e.record().path()}, {"to do", e.toDo()},
 	}...)
 }
 
@@ -60,7 +60,31 @@ func (e *RequestError) toDo() string {
 	if errors.As(e.Err, new(*version.UnsupportedError)) {
 		return "set one of these versions in the network's configuration, or move to a newer version of this library"
 	}
+	if r := e.record(); r != nil {
+		return r.toDo()
+	}
+	for _, known := range []struct {
+		err  error
+		toDo string
+	}{
+		{ErrAlreadyAttached, "run DEL before another ADD; if the attachment is in use, leave it"},
+		{ErrNoRecord, "name the cache directory of its ADD, or attach it (ADD): without one there is nothing to check"},
+		{ErrorCheckNotSupp, `set "cniVersion" 0.4.0 or newer in the network's configuration, or "disableCheck": true`},
+	} {
+		if errors.Is(e.Err, known.err) {
+			return known.toDo
+		}
+	}
 	return ""
+}
+
+// record is the error about a record that is the cause; nil if it is another one.
+func (e *RequestError) record() *RecordError {
+	var r *RecordError
+	if !errors.As(e.Err, &r) {
+		return nil
+	}
+	return r
 }
 
 // place is where in the network's configuration the argument comes from, as far as
@@ -79,10 +103,15 @@ func (e *RequestError) place() string {
 
 // LogValue gives the fields to log/slog.
 func (e *RequestError) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.String("error", e.Error()), slog.String("verb", e.Command), slog.String("network", e.Network),
 		slog.String("container", e.ContainerID), slog.String("interface", e.IfName), slog.String("argument", e.Field),
-		slog.String("at", e.place()), slog.String("toDo", e.toDo()))
+		slog.String("at", e.place()),
+	}
+	if r := e.record(); r != nil {
+		attrs = append(attrs, slog.String("record", r.Path))
+	}
+	return slog.GroupValue(append(attrs, slog.String("toDo", e.toDo()))...)
 }
 
 func errNoList() error {
