@@ -58,10 +58,10 @@ type Options struct {
 
 	// Logger gets what goes wrong without failing a call: configurations that are bad
 	// or odd, and plugins that are not installed, each at Open or when it comes up;
-	// directories that do not exist or cannot be read or watched; leftovers; waiting for plugins that
-	// outlive their runtime; capability arguments that no plugin takes; at level Info
-	// the leftovers that Open has cleaned up, and plugins that refuse an ADD and its DEL
-	// for the version's sake. Nil: nobody.
+	// directories that do not exist or cannot be read or watched; leftovers; plugins that
+	// were given up; waiting for plugins that outlive their runtime; capability
+	// arguments that no plugin takes; at level Info the leftovers that Open has cleaned
+	// up, and plugins that refuse an ADD and its DEL for the version's sake. Nil: nobody.
 	Logger *slog.Logger
 	// OnChange is called with each new configuration after the one that Open loads,
 	// one at a time, and perhaps before Open has returned. It must return soon: the
