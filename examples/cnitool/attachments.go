@@ -177,8 +177,14 @@ func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 		}
 		fmt.Fprintf(w, "  -> fuser -v %s\n", quote(r.Path))
 	}
-	if slices.ContainsFunc(records, func(r record) bool { return r.State == "pending" && !r.InUse }) {
-		fmt.Fprintln(w, "\nPending: an ADD failed or died, and nobody has cleaned up after it.\n  -> "+t.cleanLater("CONTAINER"))
+	if whose := pendingOf(records); len(whose) > 0 {
+		fmt.Fprintln(w, "\nPending: an ADD failed or died, and nobody has cleaned up after it.")
+		if len(whose) > 3 {
+			whose = []string{"CONTAINER"}
+		}
+		for _, container := range whose {
+			fmt.Fprintln(w, "  -> "+t.cleanLater(container))
+		}
 	}
 	if slices.ContainsFunc(records, func(r record) bool { return r.InUse }) {
 		fmt.Fprintln(w, "\nFailed again: "+secondAdd+".")
@@ -193,6 +199,16 @@ func (t *tool) recordsText(records []record, bad []damaged, denied bool) error {
 		fmt.Fprintf(w, "  %s\n    %s\n    -> %s\n", d.Path, d.Error, d.Do)
 	}
 	return w.Flush()
+}
+
+// pendingOf are the containers that nobody has cleaned up after, each once.
+func pendingOf(records []record) (containers []string) {
+	for _, r := range records {
+		if r.State == "pending" && !r.InUse && !slices.Contains(containers, r.Container) {
+			containers = append(containers, r.Container)
+		}
+	}
+	return containers
 }
 
 // gone reports whether a network namespace is there no more.

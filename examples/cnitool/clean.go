@@ -224,7 +224,7 @@ func (e *failedDel) hints(t *tool) (all []string) {
 	case t.verb == "del": // which takes today's configuration itself
 		all = []string{"To do: mend the cause and run this again."}
 	default:
-		all = []string{"To do: mend the cause and run this again. DEL runs with the configuration that was recorded at ADD: to change a file does not help here."}
+		all = []string{"To do: mend the cause and run this again. DEL runs with the configuration that was recorded at ADD: to change the network's file does not help here."}
 		all = append(all, e.withToday(t)...)
 	}
 	return append(all, "To give up, after one more DEL of all that the container has (what is left then stays): "+

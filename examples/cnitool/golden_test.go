@@ -117,6 +117,7 @@ func TestGolden(t *testing.T) {
 			"add --container web good $NETNS/one",
 			"!cut web-eth0",
 			"add --container web good $NETNS/one",
+			"attachments web",
 			"check --container web good $NETNS/one",
 			"gc good",
 			"clean web",
@@ -302,6 +303,17 @@ func TestGolden(t *testing.T) {
 			"clean c7 --netns $NETNS/one",
 			"attachments",
 		}},
+		"many": {func(m *machine) {
+			m.conf("10-fails.conflist", `{"cniVersion": "1.0.0", "name": "fails", "plugins": [{"type": "fails"}]}`)
+		}, []string{
+			"--json add fails $NETNS/one --container c1",
+			"--json add fails $NETNS/one --container c1",
+			"--json add fails $NETNS/one --container c2",
+			"--json add fails $NETNS/one --container c3",
+			"attachments",
+			"--json add fails $NETNS/one --container c4",
+			"attachments",
+		}},
 		"afile": {func(m *machine) {
 			m.conf("10-good.conflist", good)
 			require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "afile"), nil, 0o600))
@@ -336,12 +348,13 @@ func TestGolden(t *testing.T) {
 			m.script("hangs", "exec sleep 1000")
 			m.script("late", `[ $CNI_COMMAND != VERSION ] && exec sleep 1000; echo '{"cniVersion":"1.1.0","supportedVersions":["1.1.0"]}'`)
 		}, []string{
-			"--timeout 2s doctor",
-			"--timeout 2s list",
+			"--timeout 5s doctor",
+			"--timeout 5s list",
 		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := newMachine(t)
 			tc.prepare(m)
 			got := &strings.Builder{}
