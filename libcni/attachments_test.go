@@ -1,6 +1,7 @@
 package libcni
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -129,7 +130,11 @@ func TestDamagedRecordSaysWhatToDo(t *testing.T) {
 	err = f.CheckNetworkList(t.Context(), list, f.rt)
 	assert.NotContains(t, err.Error(), path, "upstream's suite compares the text")
 	assert.Contains(t, fmt.Sprintf("%+v", err), "record:    "+path)
+	var warned error
+	f.opts.Warn = func(_ context.Context, err error) { warned = err }
 	require.NoError(t, f.DelNetworkList(t.Context(), list, f.rt))
+	assert.ErrorContains(t, warned, "record "+path+": ")
+	assert.Contains(t, fmt.Sprintf("%+v", warned), "to do:     nothing: DEL goes on without the record", "who runs DEL is not told to run DEL")
 	listedAfter, err := f.Attachments(AttachmentKey{})
 	require.NoError(t, err)
 	assert.Empty(t, listedAfter)

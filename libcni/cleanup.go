@@ -177,7 +177,7 @@ func (u *cleanup) del1(ctx context.Context, r *record) error {
 	var prev []byte
 	if r.result != nil && n.supportsPrevResult() {
 		if prev, err = r.prevResult(n.version); err != nil {
-			u.warn(ctx, err)
+			u.warn(ctx, passedOver(err))
 		}
 	}
 	del := u.delPlugins

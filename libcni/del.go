@@ -58,7 +58,7 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 			prev, err = record.prevResult(n.version)
 		}
 		if err != nil {
-			c.warn(ctx, err)
+			c.warn(ctx, passedOver(err))
 		}
 	}
 	if err := c.delPlugins(ctx, n, rt, prev); err != nil {

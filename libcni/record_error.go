@@ -23,6 +23,8 @@ type RecordError struct {
 	terse bool
 	// unused says that ADD found out before any plugin ran.
 	unused bool
+	// passed says that DEL goes on without the record.
+	passed bool
 }
 
 // ErrForeignRecord is in the error about a record that says it is of another
@@ -59,6 +61,16 @@ func (e *RecordError) path() string {
 	return e.Path
 }
 
+// passedOver is an error about a record that DEL does without.
+func passedOver(err error) error {
+	if r, ok := err.(*RecordError); ok {
+		passed := *r
+		passed.passed = true
+		return &passed
+	}
+	return err
+}
+
 // Unwrap returns the cause.
 func (e *RecordError) Unwrap() error { return e.Err }
 
@@ -71,6 +83,8 @@ func (e *RecordError) Format(s fmt.State, verb rune) {
 func (e *RecordError) toDo() string {
 	file := e.fileAsDirectory()
 	switch {
+	case e.passed && e.damaged():
+		return "nothing: DEL goes on without the record, and removes it when the plugins have succeeded"
 	case file != "":
 		toDo := file + " is a file and no directory: move it away, or choose another cache directory"
 		if e.unused {
