@@ -263,7 +263,14 @@ func TestGolden(t *testing.T) {
 		}, []string{"doctor"}},
 		"mended": {func(m *machine) {
 			m.conf("10-moved.conflist", `{"cniVersion": "1.0.0", "name": "moved", "plugins": [{"type": "stuck"}]}`)
+			m.conf("20-lost.conflist", `{"cniVersion": "1.0.0", "name": "lost", "plugins": [{"type": "lost"}]}`)
+			m.script("lost", `[ $CNI_COMMAND = ADD ] && echo '{"cniVersion":"1.0.0"}' || true`)
 		}, []string{
+			"add --container c1 lost $NETNS/one",
+			"!uninstall",
+			"gc lost",
+			"del --container c1 lost $NETNS/one",
+			"clean --forget c1",
 			"add --container web moved $NETNS/one -i net1",
 			"!mend",
 			"clean web",
@@ -387,6 +394,9 @@ func (m *machine) converse(w *strings.Builder, line string) {
 		return
 	case "!mend":
 		m.conf("10-moved.conflist", `{"cniVersion": "1.0.0", "name": "moved", "plugins": [{"type": "veth"}]}`)
+		return
+	case "!uninstall":
+		require.NoError(m.t, os.Remove(filepath.Join(m.dir, "bin", "lost")))
 		return
 	case "!gone two":
 		require.NoError(m.t, os.Remove(m.netns("two")))
