@@ -63,13 +63,14 @@ cross: ## code and tests compile for the other systems
 .PHONY: compat
 compat: ## upstream's and go-cni's own suites, and the differential tests, against this code
 	$(call say,compatibility suites)
-	$(GO) -C internal/compat test ./...
+	@# -count 1: what these tests build and run, the cache of results does not know
+	$(GO) -C internal/compat test -count 1 ./...
 	$(GO) -C examples/migrate test ./...
 
 .PHONY: e2e
 e2e: ## real plugins in namespaces of their own (Linux; iproute2, iptables, nftables)
 	$(call say,real plugins)
-	$(GO) -C internal/e2e test ./...
+	$(GO) -C internal/e2e test -count 1 ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target with FUZZTIME inputs, or for FUZZTIME=10m
