@@ -35,8 +35,9 @@ var (
                                 there, ADD's lack prevResult, and nothing is put on record`},
 		{"attachments", "attachments [CONTAINER]       what the records say: attached, pending, damaged"},
 		{"clean", `clean CONTAINER               detach a container from everything, by its records; for a
-                                damaged one with its network's configuration, if it, another
-                                record of the container or --netns tells the namespace`},
+                                damaged one with its network's configuration, if the file,
+                                another record, an ID made by cnitool or --netns tells
+                                the network namespace`},
 		{"doctor", "doctor                        look for faults on this machine, and say what to do"},
 	}
 	usageFlags = []part{
