@@ -11,6 +11,7 @@ func (t *tool) check(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	t.argumentsOfAdd("CHECK", list, rt)
 	err = t.inFile(list, t.cni().CheckNetworkList(ctx, list, rt))
 	if err == nil || !gone(rt.NetNS) {
 		return err

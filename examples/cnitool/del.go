@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cnikit/cnikit/libcni"
 )
@@ -13,6 +14,14 @@ func (t *tool) del(ctx context.Context, args []string) error {
 	}
 	known, _, _ := t.records(libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 	t.waits(known)
-	err = t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
+	doubtful := t.argumentsOfAdd("DEL", list, rt)
+	err = t.cni().DelNetworkList(ctx, list, rt)
+	if err != nil && doubtful && ctx.Err() == nil {
+		without := *rt
+		without.Args = nil
+		t.warn(fmt.Errorf("DEL with the CNI_ARGS of the ADD that failed: %w; now without", err))
+		err = t.cni().DelNetworkList(ctx, list, &without)
+	}
+	err = t.inFile(list, err)
 	return t.stillThere(err, libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 }

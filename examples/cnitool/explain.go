@@ -41,6 +41,7 @@ func (t *tool) explain(_ context.Context, args []string) error {
 	request.List = list
 	match := libcni.AttachmentKey{Network: list.Name}
 	if onInterface {
+		t.argumentsOfAdd(request.Command, list, rt)
 		request.Runtime = rt
 		match.ContainerID, match.IfName = rt.ContainerID, rt.IfName
 	}

@@ -358,6 +358,28 @@ func TestGolden(t *testing.T) {
 			"--timeout 5s doctor",
 			"--timeout 5s list",
 		}},
+		"arguments": {func(m *machine) {
+			m.conf("10-ports.conflist", ported)
+		}, []string{
+			`CNI_ARGS=IgnoreUnknown=1;K=V CAP_ARGS={"portMappings":[{"hostPort":80}]} add ports $NETNS/one`,
+			"explain check ports $NETNS/one",
+			"CNI_ARGS= CAP_ARGS={} explain del ports $NETNS/one",
+			"check ports $NETNS/one",
+			"del ports $NETNS/one",
+			"!links",
+			`CAP_ARGS={"portMappings":[{"hostPort":80}]} add ports $NETNS/one`,
+			`CAP_ARGS= del ports $NETNS/one`,
+			"!links",
+			`CAP_ARGS={"portMappings":[{"hostPort":80}]} del ports $NETNS/one`,
+			`CAP_ARGS={"portMappings":[{"hostPort":1}]} add ports $NETNS/one`,
+			`CAP_ARGS={"portMappings":[{"hostPort":1},{"hostPort":2}]} add ports $NETNS/one`,
+			"!links",
+			"del ports $NETNS/one",
+			"!links",
+			`CNI_ARGS=K=V CAP_ARGS={"portMappings":[{"hostPort":80}]} add ports $NETNS/one`,
+			"del ports $NETNS/one",
+			"attachments",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -378,6 +400,9 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// ported is a network with a plugin that takes port mappings.
+const ported = `{"cniVersion": "1.0.0", "name": "ports", "plugins": [{"type": "ports", "capabilities": {"portMappings": true}}]}`
 
 // converse does what the line says and writes down what it brought.
 func (m *machine) converse(w *strings.Builder, line string) {
@@ -438,7 +463,15 @@ func (m *machine) converse(w *strings.Builder, line string) {
 		require.NoError(m.t, os.Remove(m.netns("one")))
 		return
 	}
-	fmt.Fprintf(w, "$ cnitool %s\n", line)
+	env := ""
+	for set, rest, found := strings.Cut(line, " "); found && strings.Contains(set, "_ARGS="); set, rest, found = strings.Cut(line, " ") {
+		name, value, _ := strings.Cut(set, "=")
+		env += fmt.Sprintf("%s='%s' ", name, value)
+		m.env[name] = value
+		defer delete(m.env, name)
+		line = rest
+	}
+	fmt.Fprintf(w, "$ %scnitool %s\n", env, line)
 	line = strings.NewReplacer("$CACHE", filepath.Join(m.dir, "cache"), "$NETNS", filepath.Join(m.dir, "netns"), "$TWO", containerID(m.netns("two"))).Replace(line)
 	args := strings.Fields(line)
 	for i := range args {

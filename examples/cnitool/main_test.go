@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 		"stuck":  {Add: adds, Del: stuck},
 		"slow":   {Add: slow},
 		"veth":   {Add: vethAdd, Del: vethDel},
+		"ports":  {Add: portsAdd, Del: portsDel},
 	})
 }
 
@@ -56,6 +58,50 @@ func vethDel(_ context.Context, r *invoke.Request) error {
 		return err
 	}
 	return nil
+}
+
+// ports are the files that stand for the port mappings of a request. As the bridge
+// plugin does, it wants no CNI_ARGS that it does not know.
+func ports(r *invoke.Request) (files []string, err error) {
+	if r.Args != "" && !strings.Contains(r.Args, "IgnoreUnknown") {
+		return nil, types.NewError(types.ErrInvalidNetworkConfig, "unknown args "+r.Args, "")
+	}
+	var conf struct {
+		RuntimeConfig struct {
+			PortMappings []struct{ HostPort int }
+		}
+	}
+	err = json.Unmarshal(r.StdinData, &conf)
+	for _, m := range conf.RuntimeConfig.PortMappings {
+		files = append(files, filepath.Join(r.Netns, fmt.Sprint("port-", m.HostPort)))
+	}
+	return files, err
+}
+
+// portsAdd maps ports, and fails if one of them is 1.
+func portsAdd(ctx context.Context, r *invoke.Request) (types.Result, error) {
+	files, err := ports(r)
+	for _, file := range files {
+		err = errors.Join(err, os.WriteFile(file, nil, 0o600))
+		if strings.HasSuffix(file, "-1") {
+			err = types.NewError(types.ErrIOFailure, "port 1 is taken", "")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return adds(ctx, r)
+}
+
+// portsDel removes those mappings that it is told of.
+func portsDel(_ context.Context, r *invoke.Request) error {
+	files, err := ports(r)
+	for _, file := range files {
+		if e := os.Remove(file); !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }
 
 // slow is at work until the network namespace is gone.
@@ -90,7 +136,7 @@ func newMachine(t *testing.T) *machine {
 	for _, name := range []string{"net.d", "state", "netns/one", "netns/two", "cache"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(m.dir, name), 0o755))
 	}
-	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken", "stuck", "slow", "veth")
+	plugins := invoketest.Dir(t, "link", "address", "old", "fails", "broken", "stuck", "slow", "veth", "ports")
 	self, err := os.Executable() // which the plugins are links to
 	require.NoError(t, err)
 	for _, path := range []string{m.dir, plugins, self} { // whatever the umask: doctor looks
@@ -137,9 +183,17 @@ func (m *machine) call(args ...string) (stdout, stderr string, status int) {
 func (m *machine) callUntil(ctx context.Context, args ...string) (stdout, stderr string, status int) {
 	m.t.Helper()
 	var out, messages bytes.Buffer
-	t := &tool{getenv: func(name string) string { return m.env[name] }, stdout: &out, stderr: &messages, namespaces: []string{filepath.Join(m.dir, "netns")}}
+	t := &tool{lookup: lookup(m.env), stdout: &out, stderr: &messages, namespaces: []string{filepath.Join(m.dir, "netns")}}
 	status = t.main(ctx, append([]string{"--cache=" + filepath.Join(m.dir, "cache")}, args...))
 	return out.String(), messages.String(), status
+}
+
+// lookup is an environment.
+func lookup(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, set := env[name]
+		return value, set
+	}
 }
 
 // good is a network with an address.
@@ -323,7 +377,7 @@ func TestCommand(t *testing.T) {
 		"a namespace nobody knows of": {nil, "", []string{"del", "net", netnsOr("")}, `cnitool del net "$NETNS"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tool := &tool{getenv: func(name string) string { return tc.env[name] }, cache: tc.cache}
+			tool := &tool{lookup: lookup(tc.env), cache: tc.cache}
 			assert.Equal(t, tc.want, tool.command(tc.args[0], tc.args[1:]...))
 		})
 	}

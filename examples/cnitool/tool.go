@@ -20,7 +20,7 @@ import (
 
 // A tool is one run of the program: where it reads and writes, and its flags.
 type tool struct {
-	getenv         func(string) string
+	lookup         func(string) (string, bool) // of the environment
 	stdout, stderr io.Writer
 
 	namespaces []string // directories that programs keep network namespaces in
@@ -168,6 +168,12 @@ func (t *tool) parse(args []string) ([]string, error) {
 		}
 		rest, args = append(rest, args[0]), args[1:]
 	}
+}
+
+// getenv is a variable of the environment; empty if it is not set.
+func (t *tool) getenv(name string) string {
+	value, _ := t.lookup(name)
+	return value
 }
 
 // confDir is the directory of the networks.

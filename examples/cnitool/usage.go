@@ -59,6 +59,9 @@ var (
 		{runsPlugins + " explain list doctor", "CNI_PATH                     directories of the plugins; by default /opt/cni/bin"},
 		{onInterface + " clean", "CNI_ARGS                     arguments for the plugins, KEY=VALUE;..."},
 		{onInterface + " clean", "CAP_ARGS                     capability arguments, a JSON object"},
+		{"check del explain", `                             Where one is not set, not even to nothing, check and
+                               del take what ADD had, by its record; del, where there is
+                               none, what the latest ADD had that failed`},
 		{onInterface, "CNI_IFNAME                   see -i"},
 	}
 	usageNotes = []part{
