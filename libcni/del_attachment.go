@@ -39,8 +39,10 @@ func (c *CNIConfig) DelAttachment(ctx context.Context, attachment AttachmentKey)
 }
 
 // DelContainer is [CNIConfig.DelAttachment] for all attachments of a container
-// that have a record or an intent, the last one made first. A container of which
-// nothing is known is no error.
+// that have a record or an intent, the last one made first; but a network that has
+// nothing but intents comes after those that have the same interface on record: its
+// plugins would remove the interface by its name, before the others have cleaned up. A
+// container of which nothing is known is no error.
 //
 // It goes on after an error and returns all of them, joined: those of
 // DelAttachment, and a [*RecordError] for each damaged record that may be of this
@@ -59,19 +61,47 @@ func (c *CNIConfig) DelContainer(ctx context.Context, containerID string) error 
 	told := recordsOf(err)
 	errs = append(errs, err)
 	slices.SortStableFunc(records, func(a, b *record) int { return b.created.Compare(a.created) })
-	keys := u.keys(match) // what failed is later than what succeeded, as a rule
-	for _, r := range records {
-		if !slices.Contains(keys, r.key) {
-			keys = append(keys, r.key)
-		}
-	}
-	for _, k := range keys {
+	for _, k := range inOrder(u.keys(match), records) {
 		err := u.attachment(ctx, k)
 		if err != nil && !told.has(err) {
 			errs = append(errs, &described{fmt.Sprintf("attachment to network %s as %s", k.network, k.ifname), err})
 		}
 	}
 	return join(errs...)
+}
+
+// inOrder returns the attachments of a container in the order of their DELs. records
+// are sorted, begun have intents: what failed is later than what succeeded, as a rule.
+func inOrder(begun []key, records []*record) []key {
+	keys, last := begun, map[string]key{} // of those on record with an interface
+	for _, r := range records {
+		if !slices.Contains(keys, r.key) {
+			keys = append(keys, r.key)
+		}
+	}
+	recorded := func(k key) bool {
+		return slices.ContainsFunc(records, func(r *record) bool { return r.key == k })
+	}
+	for _, k := range keys {
+		if recorded(k) {
+			last[k.ifname] = k
+		}
+	}
+	ordered := make([]key, 0, len(keys))
+	for _, k := range keys {
+		if _, taken := last[k.ifname]; recorded(k) || !taken {
+			ordered = append(ordered, k)
+		}
+		if last[k.ifname] != k {
+			continue
+		}
+		for _, other := range keys {
+			if other.ifname == k.ifname && !recorded(other) {
+				ordered = append(ordered, other)
+			}
+		}
+	}
+	return ordered
 }
 
 // recordPaths are files that an error was about.

@@ -3,6 +3,7 @@ package libcni
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -84,7 +85,7 @@ func TestDelContainer(t *testing.T) {
 	f.fake.replies["a DEL"] = errBanana
 	err = f.DelContainer(t.Context(), "c1")
 	assert.EqualError(t, err, `attachment to network a as eth0: plugin type="a" failed (delete): plugin error: banana`)
-	assert.Equal(t, []string{"p DEL", "m-n DEL", "a DEL", "z DEL"}, f.fake.calls())
+	assert.Equal(t, []string{"m-n DEL", "a DEL", "z DEL", "p DEL"}, f.fake.calls())
 	f.fake.replies = nil
 	require.NoError(t, f.DelContainer(t.Context(), "c1"))
 	assert.Equal(t, []string{"a DEL"}, f.fake.calls())
@@ -93,6 +94,48 @@ func TestDelContainer(t *testing.T) {
 	attachments, err := f.Attachments(AttachmentKey{})
 	require.NoError(t, err)
 	assert.Len(t, attachments, 2, "not of this container")
+}
+
+// Of two networks with one interface the one that has it goes first: the plugins of the
+// other one remove the interface by its name.
+func TestDelContainerOfOneInterfaceTwice(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		adds []string // network and interface; a network that begins with "x" fails
+		dels []string
+	}{
+		{"a leftover of another network", []string{"a eth0", "x eth0"}, []string{"a eth0", "x eth0"}},
+		{"begun before", []string{"x eth0", "a eth0"}, []string{"a eth0", "x eth0"}},
+		{"the others stay in their order", []string{"a eth0", "b eth1", "x eth0", "c eth2", "xx eth3"}, []string{"xx eth3", "c eth2", "b eth1", "a eth0", "x eth0"}},
+		{"after the last one on record", []string{"a eth0", "b eth0", "x eth0", "c eth1"}, []string{"c eth1", "b eth0", "a eth0", "x eth0"}},
+		{"right after it", []string{"c eth1", "a eth0", "x eth0"}, []string{"a eth0", "x eth0", "c eth1"}},
+		{"none on record", []string{"x eth0", "a eth1"}, []string{"x eth0", "a eth1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			f.fake.replies["ADD"] = func(r run) ([]byte, error) {
+				if strings.HasPrefix(r.plugin, "x") {
+					return nil, errBanana
+				}
+				return []byte(`{}`), nil
+			}
+			for _, add := range c.adds {
+				network, ifname, _ := strings.Cut(add, " ")
+				rt := *f.rt
+				rt.IfName = ifname
+				_, err := f.AddNetworkList(t.Context(), mustList(t, `{"name":"`+network+`","cniVersion":"1.0.0","plugins":[{"type":"`+network+`"}]}`), &rt)
+				require.Equal(t, strings.HasPrefix(network, "x"), err != nil)
+			}
+			f.fake.take()
+			require.NoError(t, f.DelContainer(t.Context(), "c1"))
+			var dels []string
+			for _, r := range f.fake.take() {
+				dels = append(dels, r.plugin+" "+r.env["CNI_IFNAME"])
+			}
+			assert.Equal(t, c.dels, dels)
+			assert.Empty(t, f.store(nil).files(t))
+		})
+	}
 }
 
 // Whoever gives up forgets all that is on disk about one attachment, whole or
