@@ -12,6 +12,10 @@ import (
 // attachment"). It stops at the first one that says no. A list with DisableCheck
 // succeeds.
 //
+// Only the result is the recorded one. The configuration is list's, and CNI_ARGS, the
+// network namespace and the capability arguments are rt's, as with upstream's: they
+// have to be those of ADD, which [CNIConfig.GetNetworkListCachedConfig] returns.
+//
 // Errors: as of [CNIConfig.AddNetworkList]; [ErrorCheckNotSupp] below version
 // 0.4.0; [*RecordError] for a damaged record; [ErrNoRecord] where
 // [Options.RequireRecord] asks for one, by default a missing record means a

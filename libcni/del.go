@@ -14,6 +14,13 @@ import (
 // record (SPEC.md, section 3, "Deleting an attachment"). It may be repeated; without
 // a record the plugins get no prevResult, and below version 0.4.0 they never do.
 //
+// Only the result is the recorded one. The configuration is list's, and CNI_ARGS, the
+// network namespace and the capability arguments are rt's, as with upstream's: where rt
+// lacks what ADD was given, such as port mappings, the plugins succeed and leave what
+// they made for it, and the record goes. [CNIConfig.DelAttachment] and
+// [CNIConfig.DelContainer] run with what was recorded;
+// [CNIConfig.GetNetworkListCachedConfig] returns it.
+//
 // It stops at the first plugin that fails, or goes on with
 // [Options.ContinueOnDelError]; either way the record stays, so that the DEL can
 // be repeated. A damaged record does not keep an attachment alive: the plugins

@@ -34,6 +34,39 @@ func TestDelAttachment_R22_R31_R32(t *testing.T) {
 	assert.Empty(t, f.fake.calls())
 }
 
+// The arguments of CHECK and of DelNetworkList are those of the call, those of
+// DelAttachment and DelContainer are those of ADD.
+func TestWhoseArguments(t *testing.T) {
+	list := `{"name":"net","cniVersion":"1.0.0","plugins":[{"type":"one","capabilities":{"mac":true}}]}`
+	k := AttachmentKey{"net", "c1", "eth0"}
+	for name, c := range map[string]struct {
+		call func(f *fixture, rt *RuntimeConf) error
+		of   string
+	}{
+		"CheckNetworkList": {func(f *fixture, rt *RuntimeConf) error { return f.CheckNetworkList(t.Context(), mustList(t, list), rt) }, "call"},
+		"DelNetworkList":   {func(f *fixture, rt *RuntimeConf) error { return f.DelNetworkList(t.Context(), mustList(t, list), rt) }, "call"},
+		"DelAttachment":    {func(f *fixture, _ *RuntimeConf) error { return f.DelAttachment(t.Context(), k) }, "add"},
+		"DelContainer":     {func(f *fixture, _ *RuntimeConf) error { return f.DelContainer(t.Context(), "c1") }, "add"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			with := func(value string) *RuntimeConf {
+				rt := *f.rt
+				rt.Args, rt.CapabilityArgs = [][2]string{{"OF", value}}, map[string]any{"mac": value}
+				return &rt
+			}
+			_, err := f.AddNetworkList(t.Context(), mustList(t, list), with("add"))
+			require.NoError(t, err)
+			f.fake.take()
+			require.NoError(t, c.call(f, with("call")))
+			runs := f.fake.take()
+			require.Len(t, runs, 1)
+			assert.Equal(t, "OF="+c.of, runs[0].env["CNI_ARGS"])
+			assert.Contains(t, runs[0].stdin, `"runtimeConfig":{"mac":"`+c.of+`"}`)
+		})
+	}
+}
+
 func TestDelAttachmentOfASinglePlugin(t *testing.T) {
 	f := newFixture(t, Options{})
 	plugin := mustPlugin(t, `{"name":"solo","cniVersion":"0.4.0","type":"one"}`)
