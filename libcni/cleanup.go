@@ -102,10 +102,15 @@ func (u *cleanup) attachment(ctx context.Context, k key) error {
 	if err != nil || u.stale != nil && u.recordedSince(k, r) {
 		return err
 	}
+	var failed []error
 	for _, request := range delRequests(r, found) {
-		if err := u.del1(ctx, request); err != nil {
-			return join(append(running, err)...)
+		failed = append(failed, u.del1(ctx, request))
+		if join(failed...) != nil && !u.opts.ContinueOnDelError {
+			break
 		}
+	}
+	if err := join(failed...); err != nil {
+		return join(append(running, err)...)
 	}
 	if r != nil {
 		err = u.store.removeRecord(k)

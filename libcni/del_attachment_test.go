@@ -171,6 +171,45 @@ func TestDelContainerOfOneInterfaceTwice(t *testing.T) {
 	}
 }
 
+// Who is about to give up runs all that can be run: what every plugin of the record
+// made, and of each failed ADD, is cleaned up but for those that fail or are missing,
+// and each of those is named.
+func TestDelGoesOnBeforeForgetting(t *testing.T) {
+	k := AttachmentKey{"net", "c1", "eth0"}
+	for name, del := range map[string]func(f *fixture) error{
+		"DelAttachment": func(f *fixture) error { return f.DelAttachment(t.Context(), k) },
+		"DelContainer":  func(f *fixture) error { return f.DelContainer(t.Context(), "c1") },
+		"GC": func(f *fixture) error {
+			return join(f.gcAttachments(t.Context(), mustNetwork(t, mustList(t, `{"name":"net","cniVersion":"1.0.0","plugins":[{"type":"new"}]}`)), nil)...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			_, err := f.AddNetworkList(t.Context(), list3(t, v1), f.rt)
+			require.NoError(t, err)
+			f.fake.replies["ADD"] = errBanana
+			f.rt.Args = [][2]string{{"other", "arguments"}}
+			_, err = f.AddNetworkList(t.Context(), list3(t, v1), f.rt)
+			require.Error(t, err)
+			f.fake.take()
+			f.fake.replies["three DEL"] = errBanana
+			f.fake.missing = []string{"two"}
+
+			require.Error(t, del(f))
+			assert.Equal(t, []string{"three DEL"}, f.fake.calls(), "by default it stops")
+			f.opts.ContinueOnDelError = true
+			err = del(f)
+			assert.Equal(t, []string{"three DEL", "one DEL", "three DEL", "one DEL"}, f.fake.calls())
+			for _, plugin := range []string{`plugin type="three" failed (delete): plugin error: banana`, `plugin type="two" failed (delete): failed to find plugin "two"`} {
+				assert.Equal(t, 2, strings.Count(err.Error(), plugin), "%v", err)
+			}
+			assert.Len(t, f.store(nil).files(t), 2, "nothing is forgotten yet")
+			require.NoError(t, f.ForgetAttachment(k))
+			assert.Empty(t, f.store(nil).files(t))
+		})
+	}
+}
+
 // Whoever gives up forgets all that is on disk about one attachment, whole or
 // damaged, and nothing else; no plugin runs.
 func TestForgetAttachment(t *testing.T) {

@@ -162,8 +162,10 @@ type Options struct {
 	// RollbackTimeout is the time that this DEL has, whatever is left of the
 	// caller's context. 0, or less, is 30 seconds.
 	RollbackTimeout time.Duration
-	// ContinueOnDelError makes DEL run the remaining plugins after one failed.
-	// All errors are returned, joined; the record stays.
+	// ContinueOnDelError makes DEL run the remaining plugins after one failed or was
+	// not found; DelAttachment, DelContainer and GC then run DEL for the attachment's
+	// failed ADDs as well. All errors are returned, joined; the record stays. It is for
+	// who is about to call ForgetAttachment: only what the failed ones made is given up.
 	ContinueOnDelError bool
 	// WaitForAdd is how long a DEL waits, at most, for an ADD of the same attachment
 	// that is under way, or for a plugin that outlives its killed runtime; and it

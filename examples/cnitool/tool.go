@@ -220,6 +220,8 @@ func (t *tool) cni() *libcni.CNIConfig {
 		Exec:     t.exec(),
 		CacheDir: t.cache,
 		Observer: t.observer(),
+		// Who gives up does not give up what another plugin can still remove.
+		ContinueOnDelError: t.forget,
 		Warn: func(_ context.Context, err error) {
 			if of, bad := isDamaged(err); bad && (t.verb == "del" || t.verb == "clean") {
 				err = fmt.Errorf("record %s: %v; DEL goes on without it, with the arguments that are in CNI_ARGS and CAP_ARGS now", of.Path, of.Err)
