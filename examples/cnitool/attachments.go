@@ -33,6 +33,9 @@ type record struct {
 	InUse     bool              `json:"inUse,omitempty"` // pending: the attachment is on record, so this was a second ADD
 	Result    json.RawMessage   `json:"result,omitempty"`
 	Args      map[string]string `json:"args,omitempty"`
+	NoArgs    bool              `json:"capabilityArgsUnknown,omitempty"` // DEL ran without those of ADD
+
+	then arguments
 }
 
 // secondAdd is what is to be said of a pending one whose attachment is on record.
@@ -117,6 +120,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 			State: "attached", Network: a.Network, Container: a.ContainerID, IfName: a.IfName,
 			NetNS: a.NetNS, Gone: gone(a.NetNS), Addresses: addresses(a.Result),
 			Since: a.Created, Path: a.Path, Result: a.Result, Args: pairs(a.Args),
+			then: arguments{a.Args, a.CapabilityArgs, true},
 		})
 	}
 	for _, p := range pending {
@@ -131,6 +135,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 			NetNS: p.NetNS, Gone: gone(p.NetNS), Addresses: []string{},
 			Since: p.Started, Path: p.Path, Args: pairs(p.Args),
 			InUse: state == "pending" && onRecord[p.AttachmentKey],
+			then:  arguments{p.Args, p.CapabilityArgs, len(p.CapabilityArgs) > 0},
 		})
 	}
 	bad := []damaged{}

@@ -21,7 +21,7 @@ func (t *tool) cleanLater(container string) string {
 // clean detaches a container by what the records say, whatever runtime wrote them,
 // and prints what was known of it. For a record that is damaged it takes the
 // configuration of the network that the file's name tells, and leaves it as it is if
-// nothing tells the network namespace. With --forget it then gives up what is left.
+// nothing tells the network namespace, or capability arguments that its plugins take. With --forget it then gives up what is left.
 func (t *tool) clean(ctx context.Context, args []string) error {
 	match := libcni.AttachmentKey{ContainerID: args[0]}
 	known, bad, denied := t.records(match)
@@ -31,7 +31,7 @@ func (t *tool) clean(ctx context.Context, args []string) error {
 	for _, d := range bad {
 		if r, delErr := t.cleanDamaged(ctx, args[0], d); r != nil {
 			switch {
-			case delErr == nil && r.Blind:
+			case delErr == nil && (r.Blind || r.NoArgs):
 				forgotten = append(forgotten, *r)
 			case delErr == nil:
 				mended = append(mended, *r)
@@ -63,7 +63,7 @@ func (t *tool) clean(ctx context.Context, args []string) error {
 			t.warn(err)
 		}
 		err = errFound
-	case err != nil && !onlyNetNS(err):
+	case err != nil && !onlyRefused(err):
 		return t.stillThere(err, match)
 	case err != nil:
 		t.complain(err)
@@ -96,8 +96,9 @@ func (t *tool) cleaned(container string, detached, forgotten []record, known boo
 		fmt.Fprintf(t.stdout, "Detached from %s: %s\n", r.Network, r.IfName)
 	}
 	for _, r := range forgotten {
-		if r.Blind {
-			fmt.Fprintf(t.stdout, "Forgotten, and its DEL ran without the network namespace, which nothing tells: %s %s. The interface in it may be left, and nothing says so any more.\n", r.Network, r.IfName)
+		if lacks := (lack{r.Blind, r.NoArgs}); lacks != (lack{}) {
+			what, left := lacks.of()
+			fmt.Fprintf(t.stdout, "Forgotten, and its DEL ran without %s, which nothing tells: %s %s. %s may be left, and nothing says so any more.\n", what, r.Network, r.IfName, left)
 			continue
 		}
 		fmt.Fprintf(t.stdout, "Forgotten, and its DEL failed: %s %s. What its plugins made may be left, and nothing says so any more: interfaces, rules, addresses", r.Network, r.IfName)
@@ -118,7 +119,8 @@ func (t *tool) cleaned(container string, detached, forgotten []record, known boo
 // cleanDamaged runs DEL for a damaged record with its network's configuration; it
 // returns nil if the record may be another container's, the network is not there, or
 // the file is gone. Without the network namespace plugins leave the interface in it,
-// and succeed: then it runs none, unless what is left is to be forgotten.
+// without the capability arguments what those asked for, and succeed: then it runs none,
+// unless what is left is to be forgotten.
 func (t *tool) cleanDamaged(ctx context.Context, container string, d damaged) (*record, error) {
 	if _, err := os.Lstat(d.Path); err != nil || len(d.suspects) != 1 || d.suspects[0].ContainerID != container {
 		return nil, nil
@@ -137,28 +139,48 @@ func (t *tool) cleanDamaged(ctx context.Context, container string, d damaged) (*
 		}
 	}
 	rt.ContainerID, rt.IfName, rt.NetNS = container, s.IfName, s.netns
+	t.take(rt, s.then)
+	_, set := t.lookup("CAP_ARGS")
 	r := &record{
 		State: "damaged", Network: s.Network, Container: container, IfName: s.IfName,
-		NetNS: s.netns, Gone: gone(s.netns), Blind: s.netns == "", Addresses: []string{}, Path: d.Path,
+		NetNS: s.netns, Gone: gone(s.netns), Blind: s.netns == "", NoArgs: !set && s.lost(), Addresses: []string{}, Path: d.Path,
 	}
-	if r.Blind && !t.forget {
-		return r, &netnsError{r, settingNetNS + ": " + t.command("clean", "--netns", someNetNS, container)}
+	if missing := (lack{r.Blind, r.NoArgs}); missing != (lack{}) && !t.forget {
+		args := []string{container}
+		if missing.netns {
+			args = []string{"--netns", someNetNS, container}
+		} else if t.netns != "" {
+			args = []string{"--netns", s.netns, container}
+		}
+		return r, &refusedError{r, missing.setting() + ": " + t.commandWith(missing, "clean", args...)}
 	}
 	return r, t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
 }
 
-// A netnsError says that DEL was not run for want of the network namespace.
-type netnsError struct {
+// A refusedError says that DEL was not run for want of what nothing tells.
+type refusedError struct {
 	*record
 	do string
 }
 
-func (e *netnsError) Error() string {
-	return fmt.Sprintf("not detached from %s: %s: nothing tells its network namespace, in which the interface would stay; the record %s is damaged", e.Network, e.IfName, e.Path)
+func (e *refusedError) Error() string {
+	what, left := lack{e.Blind, e.NoArgs}.of()
+	return fmt.Sprintf("not detached from %s: %s: nothing tells %s: %s would stay; the record %s is damaged", e.Network, e.IfName, what, strings.ToLower(left[:1])+left[1:], e.Path)
 }
 
-func onlyNetNS(err error) bool {
-	return !slices.ContainsFunc(each(err), func(e error) bool { return !errors.As(e, new(*netnsError)) })
+// of says what is missing, and what DEL leaves for that.
+func (l lack) of() (what, left string) {
+	switch {
+	case !l.args:
+		return "the network namespace", "The interface in it"
+	case !l.netns:
+		return "the capability arguments of ADD", "What those asked for, such as port mappings,"
+	}
+	return "the network namespace and the capability arguments of ADD", "The interface, and what those asked for, such as port mappings,"
+}
+
+func onlyRefused(err error) bool {
+	return !slices.ContainsFunc(each(err), func(e error) bool { return !errors.As(e, new(*refusedError)) })
 }
 
 // withoutPath is an error without what it says of a file, and with another one.
@@ -218,7 +240,10 @@ func (e *failedDel) Unwrap() []error { return []error{e.error} } // each takes i
 
 // hints says what can be done about it, beside what the damaged records ask for.
 func (e *failedDel) hints(t *tool) (all []string) {
-	damagedOnly := !slices.ContainsFunc(each(e.error), func(err error) bool { _, bad := isDamaged(err); return !bad })
+	damagedOnly := !slices.ContainsFunc(each(e.error), func(err error) bool {
+		_, bad := isDamaged(err)
+		return !bad && !errors.As(err, new(*refusedError))
+	})
 	switch {
 	case damagedOnly:
 	case t.verb == "del": // which takes today's configuration itself

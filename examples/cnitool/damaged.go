@@ -27,25 +27,37 @@ type damaged struct {
 type suspect struct {
 	libcni.AttachmentKey
 	netns string // empty: nobody knows
+	then  arguments
+	takes bool // a plugin of its network takes capability arguments
 }
+
+// lost reports whether plugins are to get capability arguments that nothing tells.
+func (s *suspect) lost() bool { return s.takes && !s.then.known }
 
 // damaged says what can be done about a damaged record; known are the other records.
 func (t *tool) damaged(of *libcni.RecordError, known []record) damaged {
 	d := damaged{Path: of.Path, Error: of.Err.Error(), suspects: t.suspects(of)}
 	var commands []string
+	missing := lack{}
 	for i := range d.suspects {
 		s := &d.suspects[i]
 		if s.netns == "" {
 			s.netns = t.netnsOf(s.AttachmentKey, known)
 		}
-		commands = append(commands, t.command("del", append(t.attachment(s.AttachmentKey), s.Network, netnsOr(s.netns))...))
+		for _, r := range known {
+			if !s.then.known && r.key() == s.AttachmentKey && r.then.known { // of an ADD of the same that failed
+				s.then = r.then
+			}
+		}
+		missing = missing.or(lack{s.netns == "", s.lost()})
+		commands = append(commands, t.commandWith(lack{args: s.lost()}, "del", append(t.attachment(s.AttachmentKey), s.Network, netnsOr(s.netns))...))
 	}
 	name := filepath.Base(of.Path)
 	switch {
 	case len(commands) > 0:
 		d.Do = "to detach it with its network's configuration"
-		if strings.HasSuffix(commands[0], someNetNS) {
-			d.Do += ", " + settingNetNS
+		if missing != (lack{}) {
+			d.Do += ", " + missing.setting()
 		}
 		d.Do += ": " + strings.Join(commands, " or, if it is another's: ")
 	case filepath.Base(filepath.Dir(of.Path)) == "pending":
@@ -105,20 +117,25 @@ func (t *tool) netnsOf(key libcni.AttachmentKey, known []record) string {
 // attachments to networks of the directory it may be of.
 func (t *tool) suspects(of *libcni.RecordError) (all []suspect) {
 	name := filepath.Base(of.Path)
+	set, err := libcni.LoadDir(t.confDir())
 	if parts := strings.SplitN(name, "+", 4); filepath.Base(filepath.Dir(of.Path)) == "pending" {
 		if len(parts) == 4 {
-			all = append(all, suspect{libcni.AttachmentKey{Network: parts[0], ContainerID: parts[1], IfName: parts[2]}, ""})
+			s := suspect{AttachmentKey: libcni.AttachmentKey{Network: parts[0], ContainerID: parts[1], IfName: parts[2]}}
+			if err == nil {
+				n, getErr := set.Get(s.Network)
+				s.takes = getErr == nil && takesArguments(n.NetworkConfigList)
+			}
+			all = append(all, s)
 		}
 		return all
 	}
-	name, _, _ = strings.Cut(name, "#")
-	left := map[string]string{}
-	if !errors.Is(of, libcni.ErrForeignRecord) {
-		left = leftOf(of.Path)
-	}
-	set, err := libcni.LoadDir(t.confDir())
 	if err != nil {
 		return nil
+	}
+	name, _, _ = strings.Cut(name, "#")
+	left, then := map[string]string{}, arguments{}
+	if !errors.Is(of, libcni.ErrForeignRecord) {
+		left, then = leftOf(of.Path)
 	}
 	for _, n := range set.Networks {
 		rest, found := strings.CutPrefix(name, n.Name+"-")
@@ -134,18 +151,18 @@ func (t *tool) suspects(of *libcni.RecordError) (all []suspect) {
 		if at < 0 || types.ValidateContainerID(rest[:at]) != nil || types.ValidateInterfaceName(rest[at+1:]) != nil {
 			continue
 		}
-		all = append(all, suspect{libcni.AttachmentKey{Network: n.Name, ContainerID: rest[:at], IfName: rest[at+1:]}, left["netns"]})
+		all = append(all, suspect{libcni.AttachmentKey{Network: n.Name, ContainerID: rest[:at], IfName: rest[at+1:]}, left["netns"], then, takesArguments(n.NetworkConfigList)})
 	}
 	return all
 }
 
 var strand = regexp.MustCompile(`"(networkName|containerId|netns)"\s*:\s*("(?:[^"\\]|\\.)*")`)
 
-// leftOf finds whole strings in a record that was cut off.
-func leftOf(path string) map[string]string {
-	left := map[string]string{}
+// leftOf finds whole strings in a record that was cut off, and the arguments of ADD.
+func leftOf(path string) (left map[string]string, then arguments) {
+	left = map[string]string{}
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<22 {
-		return left
+		return left, then
 	}
 	data, _ := os.ReadFile(path)
 	for _, m := range strand.FindAllSubmatch(data, -1) {
@@ -154,7 +171,7 @@ func leftOf(path string) map[string]string {
 			left[string(m[1])] = value
 		}
 	}
-	return left
+	return left, argumentsLeft(data)
 }
 
 // isDamaged reports whether an error says that a file could be read, and tells of no

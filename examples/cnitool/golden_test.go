@@ -108,14 +108,14 @@ func TestGolden(t *testing.T) {
 		}, []string{
 			"add --container web good $NETNS/one -i eth7",
 			"add other $NETNS/two",
-			"!cut web-eth7",
+			"!cut good-web-eth7",
 			"doctor",
 			"attachments",
 			"del --container nobody good $NETNS/one",
 			"del --container web -i eth7 good $NETNS/one",
 			"attachments",
 			"add --container web good $NETNS/one",
-			"!cut web-eth0",
+			"!cut good-web-eth0",
 			"add --container web good $NETNS/one",
 			"attachments web",
 			"check --container web good $NETNS/one",
@@ -124,7 +124,7 @@ func TestGolden(t *testing.T) {
 			"add --container web good $NETNS/one",
 			"!damage",
 			"clean nobody",
-			"--json clean web --netns $NETNS/one",
+			"CAP_ARGS= --json clean web --netns $NETNS/one",
 			"attachments web",
 			"add other $NETNS/one --container good-web",
 			"!lost",
@@ -193,7 +193,7 @@ func TestGolden(t *testing.T) {
 			"clean --forget web",
 			"clean --forget web",
 			"add --container web stuck $NETNS/one -i net1",
-			"!empty",
+			"!empty stuck-web-net1",
 			"clean web",
 			"clean --forget web",
 			"attachments",
@@ -307,7 +307,7 @@ func TestGolden(t *testing.T) {
 			"attachments --json",
 			"doctor",
 			"clean c7",
-			"clean c7 --netns $NETNS/one",
+			"CAP_ARGS={} clean c7 --netns $NETNS/one",
 			"attachments",
 		}},
 		"many": {func(m *machine) {
@@ -380,6 +380,39 @@ func TestGolden(t *testing.T) {
 			"del ports $NETNS/one",
 			"attachments",
 		}},
+		"capabilities": {func(m *machine) {
+			m.conf("10-ports.conflist", ported)
+		}, []string{
+			`CAP_ARGS={"portMappings":[{"hostPort":80}]} add --container web ports $NETNS/one`,
+			"!empty ports-web-eth0",
+			"attachments",
+			"clean web",
+			"clean web --netns $NETNS/one",
+			"!links",
+			`CAP_ARGS={"portMappings":[{"hostPort":80}]} clean web --netns $NETNS/one`,
+			"!links",
+			`CAP_ARGS={"portMappings":[{"hostPort":80}]} add --container web ports $NETNS/one`,
+			"!empty ports-web-eth0",
+			"del --container web ports $NETNS/one",
+			`CAP_ARGS={"portMappings":[{"hostPort":80}]} del --container web ports $NETNS/one`,
+			"!links",
+			`CAP_ARGS={"portMappings":[{"hostPort":80}]} add --container web ports $NETNS/one`,
+			"!empty ports-web-eth0",
+			"clean web --netns $NETNS/one --forget",
+			"!links",
+			"add --container web ports $NETNS/one",
+			"!empty ports-web-eth0",
+			`CAP_ARGS={} clean web --netns $NETNS/one`,
+			`CAP_ARGS={"portMappings":[{"hostPort":81}]} add --container web ports $NETNS/one`,
+			"!cut ports-web-eth0",
+			"attachments",
+			"clean web",
+			"!links",
+			`CAP_ARGS={"portMappings":[{"hostPort":81}]} add --container web ports $NETNS/one`,
+			"!cut ports-web-eth0",
+			"del --container web ports $NETNS/one",
+			"!links",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -438,8 +471,8 @@ func (m *machine) converse(w *strings.Builder, line string) {
 		require.NoError(m.t, err)
 		fmt.Fprintf(w, "# in $DIR/netns: %s\n\n", strings.ReplaceAll(strings.Join(links, " "), m.netns("")+"/", ""))
 		return
-	case "!cut web-eth7", "!cut web-eth0": // by a loss of power
-		path := filepath.Join(m.dir, "cache", "results", "good-"+strings.TrimPrefix(line, "!cut "))
+	case "!cut good-web-eth7", "!cut good-web-eth0", "!cut ports-web-eth0": // by a loss of power
+		path := filepath.Join(m.dir, "cache", "results", strings.TrimPrefix(line, "!cut "))
 		text, err := os.ReadFile(path)
 		require.NoError(m.t, err)
 		cut := strings.Index(string(text), `"result"`)
@@ -449,8 +482,8 @@ func (m *machine) converse(w *strings.Builder, line string) {
 	case "!lost": // a damaged record of a network that is not there
 		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "lost-web-eth0"), nil, 0o600))
 		return
-	case "!empty":
-		require.NoError(m.t, os.Truncate(filepath.Join(m.dir, "cache", "results", "stuck-web-net1"), 0))
+	case "!empty stuck-web-net1", "!empty ports-web-eth0":
+		require.NoError(m.t, os.Truncate(filepath.Join(m.dir, "cache", "results", strings.TrimPrefix(line, "!empty ")), 0))
 		return
 	case "!noloopback":
 		require.NoError(m.t, os.Remove(filepath.Join(m.dir, "net.d", "20-good.conflist")))

@@ -44,9 +44,9 @@ func (t *tool) hints(err error) (all []string) {
 		return all
 	}
 	for _, e := range each(err) {
-		var where *netnsError
-		if errors.As(e, &where) {
-			add(where.do)
+		var refused *refusedError
+		if errors.As(e, &refused) {
+			add(refused.do)
 		} else if of, bad := isDamaged(e); bad && t.verb != "add" {
 			known, _, _ := t.records(libcni.AttachmentKey{})
 			add(t.damaged(of, known).Do)

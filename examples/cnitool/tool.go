@@ -224,7 +224,7 @@ func (t *tool) cni() *libcni.CNIConfig {
 		ContinueOnDelError: t.forget,
 		Warn: func(_ context.Context, err error) {
 			if of, bad := isDamaged(err); bad && (t.verb == "del" || t.verb == "clean") {
-				err = fmt.Errorf("record %s: %v; DEL goes on without it, with the arguments that are in CNI_ARGS and CAP_ARGS now", of.Path, of.Err)
+				err = fmt.Errorf("record %s: %v; DEL goes on without it, with CNI_ARGS and CAP_ARGS, and for those that are not set with what is left of ADD's", of.Path, of.Err)
 			}
 			t.warn(err)
 		},

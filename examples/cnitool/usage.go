@@ -37,7 +37,8 @@ var (
 		{"clean", `clean CONTAINER               detach a container from everything, by its records; for a
                                 damaged one with its network's configuration, if the file,
                                 another record, an ID made by cnitool or --netns tells
-                                the network namespace`},
+                                the network namespace, and the same or CAP_ARGS (maybe
+                                CAP_ARGS={}) the capability arguments, if plugins take any`},
 		{"doctor", "doctor                        look for faults on this machine, and say what to do"},
 	}
 	usageFlags = []part{
@@ -62,6 +63,8 @@ var (
 		{"check del explain", `                             Where one is not set, not even to nothing, check and
                                del take what ADD had, by its record; del, where there is
                                none, what the latest ADD had that failed`},
+		{"clean", `                             for damaged records; where one is not set, not even to
+                               nothing, what is left of ADD's`},
 		{onInterface, "CNI_IFNAME                   see -i"},
 	}
 	usageNotes = []part{
@@ -75,11 +78,12 @@ absolute path, unless --container says another one.`},
 	usageStatus = []part{
 		{"", "0  done"},
 		{"", "1  failed, or called wrongly; the reason is on standard error"},
-		{"list attachments doctor clean", "2  done, and something is wrong, which was printed:"},
+		{"list attachments doctor clean del", "2  done, and something is wrong, which was printed:"},
 		{"list", "   list: a file or a plugin that cannot be used, or a file that is not read"},
 		{"attachments", "   attachments: a damaged record"},
 		{"doctor", "   doctor: a FAULT or a warning"},
-		{"clean", "   clean: a damaged record was left as it is, for want of the network namespace"},
+		{"clean", "   clean: a damaged record was left as it is, for want of the network namespace or CAP_ARGS"},
+		{"del", "   del: its record was damaged, and plugins did not get the capability arguments of ADD"},
 		{"clean", "   clean --forget: something was forgotten whose DEL failed, or ran without that"},
 	}
 )

@@ -241,3 +241,38 @@ func TestCnitoolDoctorDisk(t *testing.T) {
 		assert.Empty(t, libraryFiles(t))
 	})
 }
+
+// TestCnitoolForgetfulShell: DEL in a shell without CAP_ARGS takes them from the record, and
+// where that is damaged, clean does not leave the port mapping behind unless told to.
+func TestCnitoolForgetfulShell(t *testing.T) {
+	cnitoolSandbox(t, func(t *testing.T, cnitool func(string) (string, int)) {
+		con := newContainer(t, "con")
+		before := traces(t)
+		arguments := os.Getenv("CAP_ARGS")
+		add := func() {
+			require.NoError(t, os.Setenv("CAP_ARGS", arguments))
+			_, status := cnitool("add --container c1 churn " + con.netns)
+			require.Zero(t, status)
+			require.NoError(t, os.Unsetenv("CAP_ARGS"))
+		}
+		add()
+		_, status := cnitool("del --container c1 churn " + con.netns)
+		require.Zero(t, status)
+		assert.NotContains(t, strings.Join(leftBehind(before, traces(t)), "\n"), "c1")
+
+		add()
+		require.NoError(t, os.Truncate("/var/lib/cni/results/churn-c1-eth0", 0))
+		said, status := cnitool("clean --netns " + con.netns + " c1")
+		require.Equal(t, 2, status)
+		assert.Contains(t, con.ip(t, "-br link show"), "eth0")
+		advice := regexp.MustCompile(`CAP_ARGS=\S+ CNI_PATH=\S+ NETCONFPATH=\S+ cnitool clean .*`).FindString(said)
+		require.NotEmpty(t, advice)
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", `cnitool() { "$TOOL" "$@"; }; `+advice)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TOOL=" + filepath.Join(cnitoolsDir(), "cnikit")}
+		require.Error(t, cmd.Run(), "the shell refuses it while CAP_ARGS is not set")
+		said, status = paste(t, advice, "CAP_ARGS="+arguments)
+		require.Zero(t, status, said)
+		assert.NotContains(t, strings.Join(leftBehind(before, traces(t)), "\n"), "c1")
+		assert.Empty(t, libraryFiles(t))
+	})
+}
