@@ -37,7 +37,9 @@ import (
 //
 //   - [libcni.ErrAlreadyAttached]: the container is attached to a network for which no
 //     interface name is given, or by the interface of that name;
-//   - [ErrInterfaceInUse]: another network has the interface name;
+//   - [ErrInterfaceInUse]: another network has the interface name, or, on Linux and unless
+//     Options.Exec is set, an interface of that name is in the network namespace that is
+//     not on record as the container's; no plugin has run then;
 //   - [ErrUnfinished], joined to why DEL fails: see above;
 //   - [*libcni.RecordError]: the network's record is damaged;
 //   - fs.ErrNotExist, on Linux: there is no such network namespace;
@@ -101,6 +103,9 @@ func (m *Manager) attach(ctx context.Context, pod *Pod) ([]*Attachment, error) {
 		lo = 1
 	}
 	if err := m.installed(config, pod.ID, wishes); err != nil {
+		return nil, err
+	}
+	if err := m.namesFree(pod, wishes); err != nil {
 		return nil, err
 	}
 	attachments, err := m.fulfil(ctx, h, pod, args, wishes, has.left)

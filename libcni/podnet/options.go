@@ -97,7 +97,7 @@ var (
 	// but for Config and Attachments.
 	ErrClosed = errors.New("network manager is closed")
 	// ErrInterfaceInUse says that another attachment of the container has the
-	// interface name.
+	// interface name, or that an interface of that name is in its network namespace.
 	ErrInterfaceInUse = errors.New("interface name is in use in this container")
 	// ErrUnfinished says that an attachment is one that an earlier operation has
 	// left and that nobody could detach since. [Manager.Recover] and the next

@@ -76,7 +76,8 @@ func (o orphanage) names(t *testing.T, dir string) []string {
 }
 
 func (o orphanage) pod(network string) Pod {
-	return Pod{ID: "con1", NetNS: "/proc/self/ns/net", Networks: []Network{{Name: network}}}
+	// Not a namespace, whose interfaces are its own.
+	return Pod{ID: "con1", NetNS: o.dir, Networks: []Network{{Name: network}}}
 }
 
 // TestRuntimeWithAnOrphan is not a test of its own: it is the runtime.
