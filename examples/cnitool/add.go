@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +42,9 @@ type failedAdd struct {
 	args    []string // of the DEL that removes it
 	record  string   // of the same attachment, from before
 	damaged bool     // that record
+
+	container string
+	owner     *record // has the interface: DEL would take it away; nil if nobody is known to
 }
 
 func (e *failedAdd) Unwrap() error { return e.error }
@@ -72,7 +76,24 @@ func (t *tool) addFailed(args []string, rt *libcni.RuntimeConf, err error) error
 	if len(pending) == 0 || errors.As(err, new(*libcni.RecordError)) {
 		return err
 	}
-	return &failedAdd{error: err, args: t.again(args, rt)}
+	failed := &failedAdd{error: err, args: t.again(args, rt), container: rt.ContainerID}
+	others, _, _ := t.records(libcni.AttachmentKey{IfName: rt.IfName})
+	for i, r := range others {
+		if r.State == "attached" && (r.Container == rt.ContainerID || sameNetNS(r.NetNS, rt.NetNS)) {
+			failed.owner = &others[i]
+		}
+	}
+	return failed
+}
+
+// sameNetNS reports whether two paths are of the same network namespace.
+func sameNetNS(a, b string) bool {
+	if a == "" || b == "" {
+		return false
+	}
+	one, err := os.Stat(a)
+	other, otherErr := os.Stat(b)
+	return filepath.Clean(a) == filepath.Clean(b) || err == nil && otherErr == nil && os.SameFile(one, other)
 }
 
 // again are the arguments of another verb on the same attachment.

@@ -413,6 +413,17 @@ func TestGolden(t *testing.T) {
 			"del --container web ports $NETNS/one",
 			"!links",
 		}},
+		"taken": {func(m *machine) {
+			m.conf("10-good.conflist", `{"cniVersion": "1.0.0", "name": "good", "plugins": [{"type": "veth"}]}`)
+			m.conf("20-front.conflist", `{"cniVersion": "1.0.0", "name": "front", "plugins": [{"type": "veth"}]}`)
+		}, []string{
+			"add good $NETNS/one",
+			"add front $NETNS/one",
+			"add --container web front $NETNS/one",
+			"add front $NETNS/one -i eth1",
+			"add --container web front $NETNS/two -i eth1",
+			"add --container db front $NETNS/two -i eth1",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {

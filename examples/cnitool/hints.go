@@ -98,6 +98,13 @@ func (t *tool) hint(err error) string {
 		return "As far as one can tell it is attached already, and the record " + failed.record + " of that is damaged. To detach it, and to clean up after this ADD: " + t.command("del", failed.args...)
 	case errors.As(err, &failed) && failed.record != "":
 		return "It is attached already (record " + failed.record + "): a second ADD failed, and there is nothing to clean up after it."
+	case errors.As(err, &failed) && failed.owner != nil:
+		when := "when the container has ended"
+		if failed.owner.Container != failed.container {
+			when = "when that container has ended too"
+		}
+		return fmt.Sprintf("Interface %s is on record for %s (container %s): no DEL now, which would remove it. What this ADD left is cleaned up %s: %s",
+			failed.owner.IfName, failed.owner.Network, failed.owner.Container, when, t.command("clean", failed.container))
 	case errors.As(err, &failed):
 		return "To clean up after it: " + t.command("del", failed.args...)
 	}
