@@ -35,7 +35,8 @@ type record struct {
 	Args      map[string]string `json:"args,omitempty"`
 	NoArgs    bool              `json:"capabilityArgsUnknown,omitempty"` // DEL ran without those of ADD
 
-	then arguments
+	then    arguments
+	plugins []string // that DEL runs
 }
 
 // secondAdd is what is to be said of a pending one whose attachment is on record.
@@ -120,7 +121,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 			State: "attached", Network: a.Network, Container: a.ContainerID, IfName: a.IfName,
 			NetNS: a.NetNS, Gone: gone(a.NetNS), Addresses: addresses(a.Result),
 			Since: a.Created, Path: a.Path, Result: a.Result, Args: pairs(a.Args),
-			then: arguments{a.Args, a.CapabilityArgs, true},
+			then: arguments{a.Args, a.CapabilityArgs, true}, plugins: pluginsOf(a.Config),
 		})
 	}
 	for _, p := range pending {
@@ -135,7 +136,7 @@ func (t *tool) records(match libcni.AttachmentKey) ([]record, []damaged, error) 
 			NetNS: p.NetNS, Gone: gone(p.NetNS), Addresses: []string{},
 			Since: p.Started, Path: p.Path, Args: pairs(p.Args),
 			InUse: state == "pending" && onRecord[p.AttachmentKey],
-			then:  arguments{p.Args, p.CapabilityArgs, len(p.CapabilityArgs) > 0},
+			then:  arguments{p.Args, p.CapabilityArgs, len(p.CapabilityArgs) > 0}, plugins: pluginsOf(p.Config),
 		})
 	}
 	bad := []damaged{}
@@ -258,4 +259,36 @@ func pairs(args [][2]string) map[string]string {
 		m[pair[0]] = pair[1]
 	}
 	return m
+}
+
+// pluginsOf are the plugins of a network's configuration, and those that they run for
+// the addresses.
+func pluginsOf(config []byte) (types []string) {
+	type plugin struct {
+		Type string
+		IPAM struct{ Type string }
+	}
+	var network struct {
+		plugin
+		Plugins []plugin
+	}
+	if json.Unmarshal(config, &network) != nil {
+		return nil
+	}
+	for _, p := range append([]plugin{network.plugin}, network.Plugins...) {
+		for _, name := range []string{p.Type, p.IPAM.Type} {
+			if name != "" && !slices.Contains(types, name) {
+				types = append(types, name)
+			}
+		}
+	}
+	return types
+}
+
+// pluginsToday are the same of a network as it is configured now.
+func pluginsToday(list *libcni.NetworkConfigList) (types []string) {
+	for _, p := range list.Plugins {
+		types = append(types, p.Network.Type, p.Network.IPAM.Type)
+	}
+	return types
 }

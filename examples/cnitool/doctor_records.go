@@ -2,11 +2,16 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni"
 )
 
@@ -47,15 +52,33 @@ func (d *doctor) records(set *libcni.ConfSet) {
 		d.say(fault, "records", dir, "run cnitool as root", "this user may not read all of it: %v", denied)
 	}
 	attached, pending := 0, map[string]bool{}
+	missing := map[string][]string{} // a plugin: containers
 	for i := range records {
 		r := &records[i]
+		lacks := false
+		for _, name := range r.plugins {
+			if _, err := invoke.FindInPath(name, d.pluginDirs()); err != nil {
+				lacks = true
+				if !slices.Contains(missing[name], r.Container) {
+					missing[name] = append(missing[name], r.Container)
+				}
+			}
+		}
 		if r.State == "attached" {
 			attached++
-			d.attached(set, r)
+			d.attached(set, r, lacks)
 		} else if !pending[r.State+r.name()] { // of several that are alike, the oldest
 			pending[r.State+r.name()] = true
 			d.pending(r)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		containers, more := missing[name], ""
+		if len(containers) > 5 {
+			containers, more = containers[:5], fmt.Sprintf(" and %d more", len(containers)-5)
+		}
+		d.say(fault, "records", name, "install it, or name its directory in CNI_PATH", "this plugin is not in %s, and DEL of what is on record needs it; containers that cannot be detached: %s%s",
+			strings.Join(d.pluginDirs(), " "), strings.Join(containers, ", "), more)
 	}
 	for _, b := range bad {
 		d.say(fault, "records", b.Path, b.Do, "is damaged: %s", b.Error)
@@ -113,13 +136,17 @@ func (d *doctor) unfinished(dir string) {
 	}
 }
 
-func (d *doctor) attached(set *libcni.ConfSet, r *record) {
+func (d *doctor) attached(set *libcni.ConfSet, r *record, lacks bool) {
 	clean := d.cleanLater(r.Container)
 	if r.Gone {
 		d.say(warning, "records", r.name(), clean, "its network namespace %s is gone, and its addresses are still taken", r.NetNS)
 	}
 	if _, err := set.Get(r.Network); err != nil && r.Network != "cni-loopback" { // that one podnet brings along
-		d.say(note, "records", r.name(), "", "its network is not in %s; DEL works from the record (cnitool clean)", set.Dir)
+		how := "DEL needs only the record (cnitool clean)"
+		if lacks {
+			how = "DEL (cnitool clean) needs a plugin that is missing, see below"
+		}
+		d.say(note, "records", r.name(), "", "its network is not in %s; %s", set.Dir, how)
 	}
 }
 

@@ -424,6 +424,17 @@ func TestGolden(t *testing.T) {
 			"add --container web front $NETNS/two -i eth1",
 			"add --container db front $NETNS/two -i eth1",
 		}},
+		"uninstalled": {func(m *machine) {
+			m.conf("10-lost.conflist", `{"cniVersion": "1.0.0", "name": "lost", "plugins": [{"type": "veth", "ipam": {"type": "lost"}}]}`)
+			m.script("lost", `true`)
+		}, []string{
+			"add --container web lost $NETNS/one",
+			"add --container db lost $NETNS/two",
+			"!uninstall",
+			"doctor",
+			"!noconf",
+			"doctor",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {
