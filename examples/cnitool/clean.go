@@ -273,7 +273,11 @@ func (e *failedDel) withToday(t *tool) (all []string) {
 		if len(all) == 3 {
 			return append(all, "And so on, for each that cnitool attachments shows.")
 		}
-		all = append(all, "Or, with today's "+n.File+": "+t.command("del", append(t.attachment(r.key()), r.Network, netnsOr(r.NetNS))...))
+		lacks := ""
+		if gone := slices.DeleteFunc(slices.Clone(r.plugins), func(p string) bool { return slices.Contains(pluginsToday(n.NetworkConfigList), p) }); len(gone) > 0 {
+			lacks = ", which lacks " + strings.Join(gone, ", ") + ": what that made stays, and nothing says so any more"
+		}
+		all = append(all, "Or, with today's "+n.File+lacks+": "+t.command("del", append(t.attachment(r.key()), r.Network, netnsOr(r.NetNS))...))
 	}
 	return all
 }
