@@ -91,6 +91,9 @@ func sameNetNS(a, b string) bool {
 	if a == "" || b == "" {
 		return false
 	}
+	if abs, err := filepath.Abs(b); err == nil {
+		b = abs
+	}
 	one, err := os.Stat(a)
 	other, otherErr := os.Stat(b)
 	return filepath.Clean(a) == filepath.Clean(b) || err == nil && otherErr == nil && os.SameFile(one, other)

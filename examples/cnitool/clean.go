@@ -25,6 +25,13 @@ func (t *tool) cleanLater(container string) string {
 func (t *tool) clean(ctx context.Context, args []string) error {
 	match := libcni.AttachmentKey{ContainerID: args[0]}
 	known, bad, denied := t.records(match)
+	if owner := t.ownerOf(t.netns, args[0]); owner != nil && len(bad) > 0 {
+		t.complain(&advisedError{
+			fmt.Errorf("nothing detached: the network namespace %s is that of container %s, by its record %s, and DEL would remove that one's interface", t.netns, owner.Container, owner.Path),
+			"name the one of " + args[0] + " with --netns, or where that was",
+		})
+		return errors.Join(t.cleaned(args[0], []record{}, nil, true), errFound)
+	}
 	t.waits(known)
 	err := t.cni().DelContainer(ctx, args[0])
 	var mended, forgotten []record
@@ -70,6 +77,29 @@ func (t *tool) clean(ctx context.Context, args []string) error {
 		err = errFound
 	}
 	return errors.Join(t.cleaned(args[0], detached, forgotten, len(known)+len(bad) > 0 || denied != nil), err)
+}
+
+// ownerOf is a record of another container that has a network namespace; nil if there is
+// none, or if the container in question has it too.
+func (t *tool) ownerOf(netns, container string) (owner *record) {
+	if netns == "" {
+		return nil
+	}
+	all, _, _ := t.records(libcni.AttachmentKey{})
+	if other := t.otherCache(); other != "" {
+		more, _, _ := t.in(other).records(libcni.AttachmentKey{})
+		all = append(all, more...)
+	}
+	for i, r := range all {
+		switch {
+		case !sameNetNS(r.NetNS, netns):
+		case r.Container == container:
+			return nil
+		default:
+			owner = &all[i]
+		}
+	}
+	return owner
 }
 
 // waits says what a DEL waits for.
