@@ -34,7 +34,7 @@ func (a *Attachment) String() string {
 // returned all the same.
 func (m *Manager) Attachments(containerID string) ([]*Attachment, error) {
 	records, err := m.cni.Attachments(libcni.AttachmentKey{ContainerID: containerID})
-	errs := []error{err}
+	errs := []error{adviseOfLoopback(err)}
 	attachments := make([]*Attachment, 0, len(records))
 	for _, r := range records {
 		a, err := attachmentOf(r)

@@ -115,6 +115,50 @@ func TestDamagedRecordOfLoopback(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(n.opts.CacheDir, "results", "cni-loopback-con1-lo"))
 }
 
+// A damaged record of the manager's own loopback network needs no network namespace, and
+// what is said of it is to call Detach: nobody else knows the network.
+func TestDetachDamagedRecordOfLoopback(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		networks []string
+		file     bool // of another loopback network
+	}{
+		{name: "all"},
+		{name: "by name", networks: []string{"cni-loopback"}},
+		{name: "a loopback network is configured by now", file: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n := newNode(t, "a")
+			if test.file {
+				writeFile(t, filepath.Join(n.opts.ConfDir, "99-lo.conflist"), `{"cniVersion":"1.0.0","name":"own","plugins":[{"type":"loopback"}]}`)
+			}
+			require.NoError(t, n.Close())
+			logged := n.logTo()
+			n.opts.NoLoopback = false
+			n.open()
+			record := filepath.Join(n.opts.CacheDir, "results", "cni-loopback-con1-lo")
+			writeFile(t, record, "{")
+			_, list := n.Attachments("con1")
+			_, gc := n.GC(t.Context(), podnet.GCArgs{Valid: []types.GCAttachment{}})
+			for verb, err := range map[string]error{"Attachments": list, "GC": gc, "Check": n.Check(t.Context(), "con1")} {
+				var damaged *libcni.RecordError
+				require.ErrorAs(t, err, &damaged, verb)
+				text := fmt.Sprintf("%+v", err)
+				assert.Contains(t, text, "to do: call Detach for ", verb)
+				assert.Contains(t, text, "network cni-loopback", verb)
+				assert.NotContains(t, text, "cnitool", verb)
+			}
+			logged.lines()
+			require.NoError(t, n.Detach(t.Context(), "con1", test.networks...))
+			assert.NoFileExists(t, record)
+			lines := logged.lines()
+			require.Len(t, lines, 1, "%v", lines)
+			assert.Contains(t, lines[0], record)
+			assert.NotContains(t, lines[0], "cnitool")
+		})
+	}
+}
+
 // Where nothing tells the network namespace, Forget detaches without it: addresses are
 // freed, and the error says what may be left.
 func TestForgetRunsDelForADamagedRecord(t *testing.T) {

@@ -49,7 +49,8 @@ func (m *Manager) Detach(ctx context.Context, containerID string, networks ...st
 		damaged, rest := m.damaged(h.id, networks, err)
 		errs = []error{rest}
 		for _, d := range damaged {
-			m.warn("detaching with the network's configuration and without the arguments of ADD, the record is damaged", d.err)
+			// Its text alone: what it advises is being done.
+			m.warn("detaching with the network's configuration and without the arguments of ADD, the record is damaged", &saying{d.err.Error(), d.err})
 			errs = append(errs, m.detachDamaged(ctx, "detach", d, false))
 		}
 	}
@@ -116,7 +117,7 @@ func (m *Manager) traces(match libcni.AttachmentKey) ([]*trace, error) {
 		}
 	}
 	slices.SortStableFunc(traces, func(a, b *trace) int { return b.time.Compare(a.time) })
-	return traces, join(pendingErr, err)
+	return traces, join(pendingErr, adviseOfLoopback(err))
 }
 
 // settled is traces for one container, once no ADD is under way any more or has been
@@ -247,14 +248,14 @@ func (m *Manager) unreadable(id string, traces []*trace, err error) ([]*damaged,
 
 // detachDamaged detaches an attachment whose record cannot be read, with the
 // network's configuration of today and the network namespace of the container's
-// other records. Where they tell none, it is done without one if blindly, or else not
-// at all. The error may be about what is left although it is detached.
+// other records. Where they tell none, it is done without one if blindly, or if it is
+// the loopback interface, which goes with its namespace, or else not at all. The error may be about what is left although it is detached.
 func (m *Manager) detachDamaged(ctx context.Context, op string, d *damaged, blindly bool) error {
 	fail := func(err error) error {
 		return &Error{Op: op, ContainerID: d.ContainerID, Network: d.Network, IfName: d.IfName, Err: err}
 	}
 	netns := m.netnsOf(d.ContainerID)
-	if netns == "" && !blindly {
+	if netns == "" && !blindly && !loopbackOnly(d.list) {
 		return fail(fmt.Errorf("%w; no other record of the container tells the network namespace, without which plugins leave the interface behind; to do: DEL with the namespace, cnitool --cache %s del --container %s -i %s %s NETNS; or give up with Forget, which frees the addresses",
 			d.err, m.opts.CacheDir, d.ContainerID, d.IfName, d.Network))
 	}
@@ -264,7 +265,7 @@ func (m *Manager) detachDamaged(ctx context.Context, op string, d *damaged, blin
 		return fail(err)
 	}
 	var left []string
-	if netns == "" {
+	if netns == "" && !loopbackOnly(d.list) {
 		left = append(left, "plugins did not get the network namespace, and the interface in it may be left")
 	}
 	if takesArguments(d.list) {
@@ -325,7 +326,7 @@ func (m *Manager) named(id, name string) (*libcni.NetworkConfigList, string) {
 			return n.NetworkConfigList, ifname
 		}
 	}
-	if own, err := config.loopback(); err == nil {
+	if own, err := ownLoopback(); err == nil { // also when a file has another one by now
 		if ifname := of(own); ifname != "" {
 			return own, ifname
 		}
