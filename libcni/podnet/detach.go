@@ -256,8 +256,8 @@ func (m *Manager) detachDamaged(ctx context.Context, op string, d *damaged, blin
 	}
 	netns := m.netnsOf(d.ContainerID)
 	if netns == "" && !blindly && !loopbackOnly(d.list) {
-		return fail(fmt.Errorf("%w; no other record of the container tells the network namespace, without which plugins leave the interface behind; to do: DEL with the namespace, cnitool --cache %s del --container %s -i %s %s NETNS; or give up with Forget, which frees the addresses",
-			d.err, m.opts.CacheDir, d.ContainerID, d.IfName, d.Network))
+		return fail(fmt.Errorf("%w; no other record of the container tells the network namespace, without which plugins leave the interface behind; to do: DEL with the namespace%s; or give up with Forget, which frees the addresses",
+			d.err, m.delByHand(d, netns)))
 	}
 	ctx, cancel := bounded(context.WithValue(ctx, toldOf{}, d.err.Path), m.opts.Timeouts.Del)
 	defer cancel()
@@ -274,7 +274,7 @@ func (m *Manager) detachDamaged(ctx context.Context, op string, d *damaged, blin
 	if left == nil {
 		return nil
 	}
-	return fail(errors.New("detached, but its record was damaged: " + strings.Join(left, "; ")))
+	return fail(errors.New("detached, but its record was damaged: " + strings.Join(left, "; ") + "; to do, if that is so: DEL once more" + m.delByHand(d, netns)))
 }
 
 // toldOf is the key of a context whose caller tells of a damaged record itself.

@@ -257,7 +257,7 @@ func TestDetachDamagedRecordWithoutNamespace(t *testing.T) {
 	err = n.Detach(t.Context(), "con1")
 	var damaged *libcni.RecordError
 	require.ErrorAs(t, err, &damaged)
-	for _, part := range []string{record, "to do: DEL with the namespace, cnitool --cache " + n.opts.CacheDir + " del --container con1 -i eth0 a NETNS; or give up with Forget", "container con1 network a interface eth0"} {
+	for _, part := range []string{record, "to do: DEL with the namespace (with the path of the network namespace for NETNS, and the capability arguments of ADD, a JSON object, for those of CAP_ARGS), CAP_ARGS=", " cnitool --cache " + n.opts.CacheDir + " del --container con1 -i eth0 a NETNS; or give up with Forget", "container con1 network a interface eth0"} {
 		assert.ErrorContains(t, err, part)
 		assert.Contains(t, fmt.Sprintf("%+v", err), part)
 	}
