@@ -81,6 +81,14 @@
 // namespace, what it had made elsewhere may be left, an address or a rule: that is
 // logged at level Warn, and in [Leftover].GivenUp.
 //
+// # Errors
+//
+// What an error knows besides its text, the plugin's words and what to do, is printed by
+// %+v and taken by log/slog. [errors.Join] and [fmt.Errorf] with %w keep what errors.Is
+// and errors.As find, and lose this: print or log an error of a Manager before it is
+// joined or wrapped, or else what errors.Unwrap, or of joined ones Unwrap() []error,
+// returns. (Errors that a Manager joins itself lose nothing.)
+//
 // # Testing
 //
 // A program that uses a Manager is tested with an Exec in place of the plugins

@@ -204,3 +204,33 @@ func ExampleManager_Check() {
 	// frontend eth1
 	// <nil> <nil>
 }
+
+// What errors.Join and fmt.Errorf make of an error prints its text alone.
+func ExampleError_joined() {
+	full := &podnet.CacheDirError{Dir: "/cache", Err: errors.New("disk full")}
+	first := &podnet.Error{Op: "attach", ContainerID: "web-1", Err: full}
+	second := &podnet.Error{Op: "attach", ContainerID: "web-2", Err: full}
+
+	both := errors.Join(first, second)
+	fmt.Printf("%+v\n\n", both)
+	for _, err := range both.(interface{ Unwrap() []error }).Unwrap() {
+		fmt.Printf("%+v\n", err)
+	}
+
+	wrapped := fmt.Errorf("starting web-1: %w", first)
+	fmt.Printf("\n%+v\n\n%+v\n", wrapped, errors.Unwrap(wrapped))
+
+	// Output:
+	// attach container web-1: cache directory /cache cannot be used (Options.CacheDir): disk full
+	// attach container web-2: cache directory /cache cannot be used (Options.CacheDir): disk full
+	//
+	// attach container web-1: cache directory /cache cannot be used (Options.CacheDir): disk full
+	//     to do:     make it writable for this process, with space on its disk, or choose another one
+	// attach container web-2: cache directory /cache cannot be used (Options.CacheDir): disk full
+	//     to do:     make it writable for this process, with space on its disk, or choose another one
+	//
+	// starting web-1: attach container web-1: cache directory /cache cannot be used (Options.CacheDir): disk full
+	//
+	// attach container web-1: cache directory /cache cannot be used (Options.CacheDir): disk full
+	//     to do:     make it writable for this process, with space on its disk, or choose another one
+}
