@@ -34,8 +34,9 @@ import (
 //
 // Of a damaged record the arguments of ADD are lost: it is detached with the
 // network's configuration and the network namespace of the container's other records,
-// and an error says what may be left; where no other record tells the namespace it
-// stays, and Forget detaches it without.
+// and an error says what may be left, and the command that removes it; where no other
+// record tells the namespace it stays, unless it is of the loopback interface alone, and
+// Forget detaches it without.
 func (m *Manager) Detach(ctx context.Context, containerID string, networks ...string) error {
 	h, err := m.hold(ctx, containerID, false, false)
 	if err != nil {
