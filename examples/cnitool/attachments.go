@@ -72,7 +72,7 @@ const notDirectoryDo = "move it out of the way, or name the directory of the rec
 func (t *tool) attachments(_ context.Context, args []string) error {
 	match := libcni.AttachmentKey{}
 	if len(args) > 0 {
-		match.ContainerID = args[0]
+		t.asked, match.ContainerID = args[0], args[0]
 	}
 	records, bad, denied := t.records(match)
 	var err error

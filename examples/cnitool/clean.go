@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni"
 )
 
@@ -23,6 +24,7 @@ func (t *tool) cleanLater(container string) string {
 // configuration of the network that the file's name tells, and leaves it as it is if
 // nothing tells the network namespace, or capability arguments that its plugins take. With --forget it then gives up what is left.
 func (t *tool) clean(ctx context.Context, args []string) error {
+	t.asked = args[0]
 	match := libcni.AttachmentKey{ContainerID: args[0]}
 	known, bad, denied := t.records(match)
 	if owner := t.ownerOf(t.netns, args[0]); owner != nil && len(bad) > 0 {
@@ -274,10 +276,14 @@ func (e *failedDel) hints(t *tool) (all []string) {
 		_, bad := isDamaged(err)
 		return !bad && !errors.As(err, new(*refusedError))
 	})
+	var plugin *invoke.PluginError
 	switch {
 	case damagedOnly:
 	case t.verb == "del": // which takes today's configuration itself
 		all = []string{"To do: mend the cause and run this again."}
+		if !errors.As(e.error, &plugin) && len(e.left) > 0 {
+			all = append(all, "Or detach the container from everything with the configuration of ADD, which is on record: "+t.command("clean", e.container))
+		}
 	default:
 		all = []string{"To do: mend the cause and run this again. DEL runs with the configuration that was recorded at ADD: to change the network's file does not help here."}
 		all = append(all, e.withToday(t)...)
@@ -296,7 +302,13 @@ func (e *failedDel) withToday(t *tool) (all []string) {
 	done := map[string]bool{}
 	for _, r := range e.left {
 		n, err := set.Get(r.Network)
-		if done[r.name()] || err != nil {
+		if done[r.name()] {
+			continue
+		}
+		if err != nil {
+			if say := t.noToday(set, r.Network); !slices.Contains(all, say) {
+				all = append(all, say)
+			}
 			continue
 		}
 		done[r.name()] = true
@@ -310,6 +322,16 @@ func (e *failedDel) withToday(t *tool) (all []string) {
 		all = append(all, "Or, with today's "+n.File+lacks+": "+t.command("del", append(t.attachment(r.key()), r.Network, netnsOr(r.NetNS))...))
 	}
 	return all
+}
+
+// noToday says why cnitool del does not help with an attachment.
+func (t *tool) noToday(set *libcni.ConfSet, network string) string {
+	for _, bad := range set.Bad {
+		if bad.Network == network {
+			return fmt.Sprintf("DEL with a corrected configuration (cnitool del) needs one: %s cannot be used: %v", bad.Place(), bad)
+		}
+	}
+	return "DEL with a corrected configuration (cnitool del) needs one: " + network + " is not in " + set.Dir
 }
 
 // stillThere says of an error of DEL or GC whether something could be given up.

@@ -52,7 +52,6 @@ func (t *tool) damaged(of *libcni.RecordError, known []record) damaged {
 		missing = missing.or(lack{s.netns == "", s.lost()})
 		commands = append(commands, t.commandWith(lack{args: s.lost()}, "del", append(t.attachment(s.AttachmentKey), s.Network, netnsOr(s.netns))...))
 	}
-	name := filepath.Base(of.Path)
 	switch {
 	case len(commands) > 0:
 		d.Do = "to detach it with its network's configuration"
@@ -63,16 +62,52 @@ func (t *tool) damaged(of *libcni.RecordError, known []record) damaged {
 	case filepath.Base(filepath.Dir(of.Path)) == "pending":
 		d.Do = "its name tells of no attachment; if nobody has it open (fuser -v " + quote(of.Path) + "), remove it: rm " + quote(of.Path)
 	default:
-		forget := "network, container and interface are in the file's name: "
-		container := "CONTAINER"
-		if parts := strings.Split(name, "-"); len(parts) == 3 {
-			forget, container = "", parts[1]
-		}
-		d.Do = fmt.Sprintf("its network is not in %s: put the configuration there and run this again, or give it up: %s%s",
-			t.confDir(), forget, t.command("clean", "--forget", container))
+		d.Do = t.withoutNetwork(of)
 	}
 	return d
 }
+
+// withoutNetwork is what to do about a damaged record of a network that is not in the
+// directory, or in a file of it that cannot be used.
+func (t *tool) withoutNetwork(of *libcni.RecordError) string {
+	name := filepath.Base(of.Path)
+	forget, container := "network, container and interface are in the file's name: ", "CONTAINER"
+	left, _ := leftOf(of.Path)
+	switch parts := strings.Split(name, "-"); {
+	case t.asked != "" && strings.Contains(name, "-"+t.asked+"-"):
+		forget, container = "", t.asked
+	case left["containerId"] != "" && strings.Contains(name, "-"+left["containerId"]+"-"):
+		forget, container = "", left["containerId"]
+	case strings.HasPrefix(name, podnetsOwn+"-") && strings.Count(name, "-") > 2:
+		rest := strings.TrimPrefix(name, podnetsOwn+"-")
+		forget, container = "", rest[:strings.LastIndex(rest, "-")]
+	case len(parts) == 3:
+		forget, container = "", parts[1]
+	}
+	giveUp := "give it up: " + forget + t.command("clean", "--forget", container)
+	if strings.HasPrefix(name, podnetsOwn+"-") {
+		return podnetsOwn + " is podnet's own network, which is in no file: podnet's Detach of the container cleans it up; or " + giveUp
+	}
+	if set, err := libcni.LoadDir(t.confDir()); err == nil {
+		for _, bad := range set.Bad {
+			if rest, found := strings.CutPrefix(name, bad.Network+"-"); found && bad.Network != "" {
+				if at := strings.LastIndex(rest, "-"); container == "CONTAINER" && at > 0 {
+					giveUp = "give it up: " + t.command("clean", "--forget", rest[:at])
+				}
+				return fmt.Sprintf("%s, the file of its network, cannot be used (%v): correct it and run this again; or %s", bad.Place(), bad, giveUp)
+			}
+		}
+		for _, bad := range set.Bad {
+			if bad.Network == "" {
+				return fmt.Sprintf("%s is malformed (%v), and may be the file of its network: correct it and run this again; or %s", bad.Place(), bad, giveUp)
+			}
+		}
+	}
+	return fmt.Sprintf("its network is not in %s: put the configuration there and run this again, or %s", t.confDir(), giveUp)
+}
+
+// podnetsOwn is the network that podnet brings along.
+const podnetsOwn = "cni-loopback"
 
 // attachment are the arguments that name an attachment beside network and namespace.
 func (t *tool) attachment(key libcni.AttachmentKey) []string {

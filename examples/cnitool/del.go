@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/cnikit/cnikit/libcni"
 )
@@ -11,7 +13,7 @@ import (
 func (t *tool) del(ctx context.Context, args []string) error {
 	list, rt, err := t.target(args)
 	if err != nil {
-		return err
+		return t.onRecord(args, err)
 	}
 	known, _, _ := t.records(libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 	t.waits(known)
@@ -33,3 +35,29 @@ func (t *tool) del(ctx context.Context, args []string) error {
 	}
 	return t.stillThere(err, libcni.AttachmentKey{Network: list.Name, ContainerID: rt.ContainerID, IfName: rt.IfName})
 }
+
+// onRecord adds to an error about the network's configuration that DEL needs none of
+// today's, if the attachment is on record.
+func (t *tool) onRecord(args []string, err error) error {
+	if !errors.As(err, new(*libcni.ConfError)) && !errors.As(err, new(libcni.NotFoundError)) && !errors.As(err, new(libcni.NoConfigsFoundError)) {
+		return err
+	}
+	netns, absErr := filepath.Abs(args[1])
+	if absErr != nil {
+		return err
+	}
+	container := cmp.Or(t.container, containerID(netns))
+	records, _, _ := t.records(libcni.AttachmentKey{Network: args[0], ContainerID: container, IfName: cmp.Or(t.ifName, t.usualIfName())})
+	if len(records) == 0 {
+		return err
+	}
+	return &recordedError{err, "Or detach the container from everything with the configuration of ADD, which is on record: " + t.command("clean", container)}
+}
+
+// A recordedError is one that does not stand in the way of clean.
+type recordedError struct {
+	error
+	do string
+}
+
+func (e *recordedError) Unwrap() []error { return []error{e.error} } // each takes it apart

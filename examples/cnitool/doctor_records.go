@@ -141,7 +141,7 @@ func (d *doctor) attached(set *libcni.ConfSet, r *record, lacks bool) {
 	if r.Gone {
 		d.say(warning, "records", r.name(), clean, "its network namespace %s is gone, and its addresses are still taken", r.NetNS)
 	}
-	if _, err := set.Get(r.Network); err != nil && r.Network != "cni-loopback" { // that one podnet brings along
+	if _, err := set.Get(r.Network); err != nil && r.Network != podnetsOwn {
 		how := "DEL needs only the record (cnitool clean)"
 		if lacks {
 			how = "DEL (cnitool clean) needs a plugin that is missing, see below"

@@ -440,6 +440,45 @@ func TestGolden(t *testing.T) {
 			"!noconf",
 			"doctor",
 		}},
+		"unusable": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+			m.conf("20-stuck.conflist", `{"cniVersion": "1.0.0", "name": "stuck", "plugins": [{"type": "stuck"}]}`)
+		}, []string{
+			"add --container web-1 good $NETNS/one",
+			"add --container web-1 stuck $NETNS/one -i net1",
+			"!version",
+			"del --container web-1 good $NETNS/one",
+			"!typo",
+			"del --container web-1 good $NETNS/one",
+			"del --container nobody good $NETNS/one",
+			"clean web-1",
+			"!unnamed",
+			"add --container web-1 stuck $NETNS/one",
+			"!noconf",
+			"clean web-1",
+			"del --container web-1 stuck $NETNS/one -i net1",
+		}},
+		"malformed": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+		}, []string{
+			"add --container web-1 good $NETNS/one",
+			"!empty good-web-1-eth0",
+			"!typo",
+			"clean web-1",
+			"attachments",
+			"!unnamed",
+			"clean web-1",
+			"clean web-1 --forget",
+		}},
+		"loopback": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+		}, []string{
+			"add --container web-1 good $NETNS/one",
+			"!loopback",
+			"doctor",
+			"clean web-1",
+			"del --container web-1 cni-loopback -i lo $NETNS/one",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -509,11 +548,23 @@ func (m *machine) converse(w *strings.Builder, line string) {
 	case "!lost": // a damaged record of a network that is not there
 		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "lost-web-eth0"), nil, 0o600))
 		return
-	case "!empty stuck-web-net1", "!empty ports-web-eth0":
+	case "!empty stuck-web-net1", "!empty ports-web-eth0", "!empty good-web-1-eth0":
 		require.NoError(m.t, os.Truncate(filepath.Join(m.dir, "cache", "results", strings.TrimPrefix(line, "!empty ")), 0))
 		return
 	case "!noloopback":
 		require.NoError(m.t, os.Remove(filepath.Join(m.dir, "net.d", "20-good.conflist")))
+		return
+	case "!version":
+		m.conf("10-good.conflist", strings.Replace(good, "1.1.0", "9.0.0", 1))
+		return
+	case "!typo":
+		m.conf("10-good.conflist", "{\"name\": \"good\",\n \"plugins\": [{\"type\": \"li/nk\"}]}")
+		return
+	case "!unnamed":
+		m.conf("10-good.conflist", "{\"name\": \"good\"\n \"plugins\": []}")
+		return
+	case "!loopback":
+		require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "cache", "results", "cni-loopback-web-1-lo"), nil, 0o600))
 		return
 	case "!noconf":
 		m.env["NETCONFPATH"] = filepath.Join(m.dir, "nowhere")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,10 @@ func (t *tool) hints(err error) (all []string) {
 			add(t.damaged(of, known).Do)
 		}
 	}
+	var recorded *recordedError
+	if errors.As(err, &recorded) {
+		all = append(all, recorded.do)
+	}
 	var failed *failedDel
 	if errors.As(err, &failed) {
 		all = append(all, failed.hints(t)...)
@@ -83,6 +88,7 @@ func format(s fmt.State, verb rune, err error) {
 func (t *tool) hint(err error) string {
 	var failed *failedAdd
 	var called usageError
+	var missing libcni.NotFoundError
 	switch {
 	case errors.As(err, &called) && called.command != "":
 		return "Usage: cnitool " + usageOf(called.command)
@@ -92,6 +98,8 @@ func (t *tool) hint(err error) string {
 		return "The directory is the one that NETCONFPATH names, by default /etc/cni/net.d."
 	case errors.As(err, new(unreadError)):
 		return "Correct the file first: the network may be in it."
+	case errors.As(err, &missing) && missing.Name == podnetsOwn:
+		return podnetsOwn + " is podnet's own network, which is in no file: podnet's Detach takes a container from it, or, by the record: " + t.command("clean", cmp.Or(t.container, "CONTAINER"))
 	case errors.As(err, new(libcni.NotFoundError)):
 		return "NETCONFPATH names another directory; the networks of this one: " + t.command("list")
 	case errors.As(err, &failed) && failed.damaged:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/libcni"
 )
 
 // report writes the error that a command ended with: each of several, and all
@@ -23,7 +24,13 @@ func (t *tool) say(level slog.Level, word string, err error) {
 		if t.json {
 			t.logger().Log(context.Background(), level, e.Error(), "error", fields(e))
 		} else {
-			fmt.Fprintf(t.stderr, "%s: %+v\n", word, e)
+			text := fmt.Sprintf("%+v", e)
+			if of, record := e.(*libcni.RecordError); record && t.verb != "add" {
+				if _, bad := isDamaged(of); bad || t.forget {
+					text = of.Error() // the hints know more than it does
+				}
+			}
+			fmt.Fprintf(t.stderr, "%s: %s\n", word, text)
 		}
 	}
 }

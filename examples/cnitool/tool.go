@@ -29,6 +29,7 @@ type tool struct {
 	container, netns string
 	forget           bool
 	verb             string // the command
+	asked            string // the container that it is about; empty if there is none
 	timeout          time.Duration
 	verbose, json    bool
 	quiet            bool // what plugins write to standard error is shown elsewhere
