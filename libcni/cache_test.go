@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cnikit/cnikit/internal/joined"
 )
 
 // keep records an attachment as a successful ADD does.
@@ -185,8 +187,21 @@ func TestUnusableCacheDirectory_R37(t *testing.T) {
 
 			// Nor does it keep an attachment alive.
 			f.fake.take()
+			var warned []error
+			f.opts.Warn = warnings(&warned)
 			assert.NoError(t, f.DelNetworkList(t.Context(), list3(t, v1), f.rt))
 			assert.Len(t, f.fake.calls(), 3)
+			if runtime.GOOS != "windows" {
+				told := map[string]int{}
+				for _, err := range joined.List(join(warned...)) {
+					told[err.Error()]++
+					assert.Contains(t, fmt.Sprintf("%+v", err), "is a file and no directory: move it away, or choose another cache directory")
+				}
+				assert.NotEmpty(t, told)
+				for text, times := range told {
+					assert.Equal(t, 1, times, text)
+				}
+			}
 		})
 	}
 }

@@ -56,6 +56,7 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 	intents := c.lockedIntents(ctx, s, k) // before the record is looked for: one may become the other
 	defer intents.close()
 	var prev []byte
+	var told error
 	if ok, _ := version.Supports(n.version, version.DelPrevResult); ok {
 		record, err := s.read(k)
 		if err == nil && record == nil {
@@ -64,14 +65,18 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 		if err == nil && record != nil {
 			prev, err = record.prevResult(n.version)
 		}
-		if err != nil {
+		if told = err; err != nil {
 			c.warn(ctx, passedOver(err))
 		}
 	}
 	if err := c.delPlugins(ctx, n, rt, prev); err != nil {
 		return err
 	}
-	if err := join(s.removeRecord(k), intents.remove()); err != nil {
+	err = s.removeRecord(k)
+	if err != nil && told != nil && err.Error() == told.Error() {
+		err = nil // the directory is what is wrong
+	}
+	if err := join(err, intents.remove()); err != nil {
 		c.warn(ctx, err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/cnikit/cnikit/libcni"
 	"github.com/cnikit/cnikit/types"
@@ -213,7 +214,7 @@ func leftOf(path string) (left map[string]string, then arguments) {
 // attachment.
 func isDamaged(err error) (*libcni.RecordError, bool) {
 	var of *libcni.RecordError
-	if !errors.As(err, &of) || errors.Is(err, fs.ErrPermission) || errors.Is(err, libcni.ErrAddRunning) {
+	if !errors.As(err, &of) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, libcni.ErrAddRunning) {
 		return nil, false
 	}
 	_, statErr := os.Lstat(of.Path)
