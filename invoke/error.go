@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +50,8 @@ type PluginError struct {
 	// no processes as it came.
 	Err error
 	// Cause is what ended the process, where that is known: the state it exited
-	// with, the context's error, or both, joined.
+	// with, the context's error, or both, joined. Package libcni says there of a plugin
+	// for which no time was left which one before it took the longest.
 	Cause error
 
 	seen, remedy string // what was missing when the plugin failed
@@ -136,12 +138,18 @@ func (e *PluginError) toDo() string {
 		return missing.toDo(e.Command, e.Network)
 	case e.Retryable():
 		return "try again later: the plugin says that it cannot do it now"
+	case e.remedy == "" && errors.Is(e, context.DeadlineExceeded):
+		return moreTime
+	case errors.Is(e, context.DeadlineExceeded):
+		return e.remedy + "; or " + moreTime
 	}
 	if e.remedy == "" && e.Code == types.ErrIncompatibleCNIVersion && (e.Command == "ADD" || e.Command == "STATUS") {
 		return `set a "cniVersion" that the plugin supports, letter for letter, in ` + configuration(e.Network) + ", or install one that supports this"
 	}
 	return e.remedy
 }
+
+const moreTime = "give it more time"
 
 // exit describes the process's end in a few words.
 func (e *PluginError) exit() string {

@@ -1,6 +1,7 @@
 package libcni
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,6 +71,7 @@ type chain struct {
 	// refused reports whether an error says that the plugin has nothing to do; nil: none
 	// does.
 	refused func(*PluginConfig, error) bool
+	pace    *pace // of the call; nil: of this chain
 }
 
 // chain prepares a run. With look-ahead, a missing executable is its error.
@@ -122,11 +124,12 @@ func (c *CNIConfig) executor() invoke.Exec {
 func (ch *chain) run(ctx context.Context, prev []byte) ([]byte, error) {
 	var errs []error
 	plugins := ch.network.plugins
+	pace := cmp.Or(ch.pace, new(pace))
 	for i := range plugins {
 		if ch.reverse {
 			i = len(plugins) - 1 - i
 		}
-		reply, err := ch.step(ctx, i, prev)
+		reply, err := pace.step(ctx, plugins[i].Network.Type, func() ([]byte, error) { return ch.step(ctx, i, prev) })
 		if err != nil && ch.refused != nil && ch.refused(plugins[i], err) {
 			continue
 		}

@@ -23,6 +23,7 @@ type cleanup struct {
 	// stale is when the records were made that GC found stale; nil if somebody asked
 	// for the DEL. GC spares what an ADD is under way for, or has recorded since.
 	stale map[key]time.Time
+	pace  pace
 }
 
 // cleanup looks at pending/. Who asks for a DEL looks at results/ after that: an ADD
@@ -189,7 +190,7 @@ func (u *cleanup) del1(ctx context.Context, r *record) error {
 	if r.result == nil {
 		del = u.delFailedAdd
 	}
-	err = n.in("DEL", rt, del(ctx, n, rt, prev))
+	err = n.in("DEL", rt, del(ctx, n, rt, prev, &u.pace))
 	if n == u.fallback {
 		return err
 	}

@@ -69,7 +69,7 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 			c.warn(ctx, passedOver(err))
 		}
 	}
-	if err := c.delPlugins(ctx, n, rt, prev); err != nil {
+	if err := c.delPlugins(ctx, n, rt, prev, nil); err != nil {
 		return err
 	}
 	err = s.removeRecord(k)
@@ -83,16 +83,16 @@ func (c *CNIConfig) del(ctx context.Context, n *network, rt *RuntimeConf, err er
 }
 
 // delPlugins runs DEL on the plugins and touches no record.
-func (c *CNIConfig) delPlugins(ctx context.Context, n *network, rt *RuntimeConf, prev []byte) error {
-	return c.delAll(ctx, n, rt, prev, nil)
+func (c *CNIConfig) delPlugins(ctx context.Context, n *network, rt *RuntimeConf, prev []byte, p *pace) error {
+	return c.delAll(ctx, n, rt, prev, p, nil)
 }
 
 // delFailedAdd is delPlugins after an ADD that never succeeded. A plugin that does not
 // speak the network's version refused that ADD too: it has made nothing, and must not
 // keep what is known of the ADD from ever going away. One that only passes on what a
 // plugin it runs has said may have made something.
-func (c *CNIConfig) delFailedAdd(ctx context.Context, n *network, rt *RuntimeConf, prev []byte) error {
-	return c.delAll(ctx, n, rt, prev, func(p *PluginConfig, err error) bool {
+func (c *CNIConfig) delFailedAdd(ctx context.Context, n *network, rt *RuntimeConf, prev []byte, p *pace) error {
+	return c.delAll(ctx, n, rt, prev, p, func(p *PluginConfig, err error) bool {
 		var failed *invoke.PluginError
 		if !errors.As(err, &failed) || failed.Code != types.ErrIncompatibleCNIVersion {
 			return false
@@ -105,14 +105,14 @@ func (c *CNIConfig) delFailedAdd(ctx context.Context, n *network, rt *RuntimeCon
 	})
 }
 
-func (c *CNIConfig) delAll(ctx context.Context, n *network, rt *RuntimeConf, prev []byte, refused func(*PluginConfig, error) bool) error {
+func (c *CNIConfig) delAll(ctx context.Context, n *network, rt *RuntimeConf, prev []byte, p *pace, refused func(*PluginConfig, error) bool) error {
 	v := verbDel
 	v.carryOn = c.opts.ContinueOnDelError
 	ch, err := c.chain(v, n, rt)
 	if err != nil {
 		return err
 	}
-	ch.refused = refused
+	ch.refused, ch.pace = refused, p
 	_, err = ch.run(ctx, prev)
 	return err
 }

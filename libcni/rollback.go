@@ -36,7 +36,7 @@ func (c *CNIConfig) rollback(ctx context.Context, n *network, rt *RuntimeConf, l
 	}
 	thorough := *c
 	thorough.opts.ContinueOnDelError = true
-	if err := thorough.delFailedAdd(ctx, n, rt, last); err != nil {
+	if err := thorough.delFailedAdd(ctx, n, rt, last, nil); err != nil {
 		in.abandon()
 		return join(cause, &described{"rollback", err})
 	}
