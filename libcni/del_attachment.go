@@ -23,8 +23,8 @@ import (
 // Errors: [*RequestError] for the key; ErrAddRunning; [*RecordError] for a damaged
 // record, from which nothing can be run: then [CNIConfig.DelNetworkList] with a
 // configuration of the caller's does it; those of DelNetworkList, which say with %+v
-// which file the configuration is from. If that is what is wrong, DelNetworkList with a
-// corrected one does it.
+// which file the configuration and the arguments are from. If those are what is wrong,
+// DelNetworkList with corrected ones does it.
 func (c *CNIConfig) DelAttachment(ctx context.Context, attachment AttachmentKey) error {
 	k := attachment.key()
 	if err := k.validate(); err != nil {

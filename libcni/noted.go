@@ -1,6 +1,7 @@
 package libcni
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cnikit/cnikit/internal/joined"
+	"github.com/cnikit/cnikit/invoke"
 )
 
 // noted is an error of plugins to which a record has something to add, in %+v and for
@@ -64,15 +68,27 @@ func (e *noted) LogValue() slog.Value {
 }
 
 // asRecorded adds to the error of a DEL that ran with what a record says how to run it
-// with something else. A file that was mended since then changes nothing.
+// with something else, unless that can be of no help. A file that was mended since then
+// changes nothing.
 func asRecorded(r *record, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &noted{
-		err: err, record: r.path, also: "or",
-		toDo: "if the recorded configuration is wrong (DEL ran with that, not with today's): DelNetworkList with a corrected one: " + delCommand(r.path, r.key, r.netns),
+	e := &noted{err: err, record: r.path, also: "or"}
+	if slices.ContainsFunc(joined.List(err), mayBeTheRecords) {
+		e.toDo = "if the recorded configuration or arguments are wrong (DEL ran with those, not with today's): DelNetworkList with corrected ones; where the network is configured: " + delCommand(r.path, r.key, r.netns)
 	}
+	return e
+}
+
+// mayBeTheRecords reports whether an error of a DEL may come from what the record says:
+// not that of a plugin that had no time, or asked for some.
+func mayBeTheRecords(err error) bool {
+	var failed *invoke.PluginError
+	if errors.As(err, &failed) && failed.Retryable() {
+		return false
+	}
+	return !errors.As(err, new(*lateError)) && !errors.Is(err, context.Canceled)
 }
 
 // secondAdd adds to the error of an ADD that there was a record of the attachment

@@ -1,6 +1,7 @@
 package libcni
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cnikit/cnikit/invoke"
+	"github.com/cnikit/cnikit/types"
 )
 
 // DEL from a record runs with what is recorded: to correct the file is no help, but
@@ -45,7 +47,7 @@ func TestDelFromARecordSaysWhatCounts(t *testing.T) {
 				assert.NotContains(t, err.Error(), "record", "the text is the plugin's")
 				assert.Equal(t, err.Error(), fmt.Sprint(err))
 				assert.Equal(t, fmt.Sprintf("%q", err.Error()), fmt.Sprintf("%q", err))
-				toDo := "if the recorded configuration is wrong (DEL ran with that, not with today's): DelNetworkList with a corrected one: " +
+				toDo := "if the recorded configuration or arguments are wrong (DEL ran with those, not with today's): DelNetworkList with corrected ones; where the network is configured: " +
 					"cnitool --cache " + shellWord(f.opts.CacheDir) + " del --container c1 -i eth0 net /run/netns/c1"
 				assert.True(t, strings.HasSuffix(fmt.Sprintf("%+v", err), "\n    record:    "+path+"\n    to do:     "+toDo), "%+v", err)
 				assert.Contains(t, fields(err), "record="+path+" toDo="+toDo)
@@ -67,6 +69,47 @@ func TestDelFromARecordSaysWhatCounts(t *testing.T) {
 				assert.Empty(t, pending)
 			})
 		}
+	}
+}
+
+// Where what is recorded cannot be what is wrong, to run DEL with something else is no
+// advice.
+func TestDelFromARecordThatIsNotToBlame(t *testing.T) {
+	const advice = "DelNetworkList with corrected ones"
+	later := types.NewError(types.ErrTryAgainLater, "busy", "")
+	over, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	given, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx     context.Context
+		replies map[string]any
+		missing []string
+		advice  bool
+	}{
+		"the plugin fails":          {t.Context(), map[string]any{"DEL": errBanana}, nil, true},
+		"it is missing":             {t.Context(), nil, []string{"one"}, true},
+		"it hangs":                  {t.Context(), map[string]any{"DEL": context.DeadlineExceeded}, nil, true},
+		"it asks for another time":  {t.Context(), map[string]any{"DEL": later}, nil, false},
+		"no time was left for it":   {over, map[string]any{"DEL": context.DeadlineExceeded}, nil, false},
+		"the caller had given up":   {given, map[string]any{"DEL": context.Canceled}, nil, false},
+		"one fails, one asks":       {t.Context(), map[string]any{"DEL": later, "one DEL": errBanana}, nil, true},
+		"one is missing, one asks":  {t.Context(), map[string]any{"DEL": later}, []string{"one"}, true},
+		"both ask for another time": {t.Context(), map[string]any{"one DEL": later, "two DEL": later}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{ContinueOnDelError: true})
+			_, err := f.AddNetworkList(t.Context(), mustList(t, `{"name":"net","cniVersion":"1.0.0","plugins":[{"type":"one"},{"type":"two"}]}`), f.rt)
+			require.NoError(t, err)
+			path := onlyFile(t, f.opts.CacheDir)
+			f.fake.replies, f.fake.missing = c.replies, c.missing
+			err = f.DelAttachment(c.ctx, AttachmentKey{"net", "c1", "eth0"})
+			require.Error(t, err)
+			text := fmt.Sprintf("%+v", err)
+			assert.Contains(t, text, "\n    record:    "+path)
+			assert.Equal(t, c.advice, strings.Contains(text, advice), text)
+			assert.Equal(t, c.advice, strings.Contains(fields(err), advice), fields(err))
+		})
 	}
 }
 
