@@ -143,9 +143,34 @@ func (t *tool) cleaned(container string, detached, forgotten []record, known boo
 		fmt.Fprintf(t.stdout, "Nothing is known of %s in %s.\n", container, t.cacheDir())
 		if other := t.otherCache(); other != "" {
 			fmt.Fprintf(t.stdout, "There are records in %s too: %s\n", other, t.in(other).command("clean", container))
+		} else if lives := t.unrecorded(); len(lives) > 0 {
+			t.tell(fmt.Sprintf("Nothing at all is on record there, and there are network namespaces: %s. If records were there, put them back, or name their directory with --cache. Without them, for each network of a container, with CAP_ARGS set to the capability arguments of ADD: %s",
+				strings.Join(lives, ", "), t.command("del", "--container", container, "NETWORK", "NETNS")))
 		}
 	}
 	return nil
+}
+
+// unrecorded are network namespaces of this machine, a few of them, if nothing at all is
+// on record.
+func (t *tool) unrecorded() (all []string) {
+	if records, bad, denied := t.records(libcni.AttachmentKey{}); len(records)+len(bad) > 0 || denied != nil {
+		return nil
+	}
+	for _, dir := range t.namespaces {
+		names, _ := os.ReadDir(dir)
+		for _, name := range names {
+			path := filepath.Join(dir, name.Name())
+			switch {
+			case slices.ContainsFunc(all, func(known string) bool { return sameNetNS(known, path) }):
+			case len(all) == 3:
+				return append(all, "...")
+			default:
+				all = append(all, path)
+			}
+		}
+	}
+	return all
 }
 
 // cleanDamaged runs DEL for a damaged record with its network's configuration; it

@@ -26,6 +26,7 @@ func (d *doctor) records(set *libcni.ConfSet) {
 		return
 	case errors.Is(err, fs.ErrNotExist):
 		d.say(fine, "records", dir, "", "is not there: nothing was ever attached")
+		d.unrecorded(dir)
 		d.takes(dir)
 		d.elsewhere()
 		return
@@ -89,8 +90,16 @@ func (d *doctor) records(set *libcni.ConfSet) {
 		d.say(note, "records", dir, "", "attachments: %d; ADDs that failed, died or are at work: %d", attached, left)
 	default:
 		d.say(fine, "records", dir, "", "attachments: %d", attached)
+		d.unrecorded(dir)
 	}
 	d.elsewhere()
+}
+
+// unrecorded says that records may have been lost.
+func (d *doctor) unrecorded(dir string) {
+	if lives := d.tool.unrecorded(); len(lives) > 0 && d.otherCache() == "" {
+		d.say(note, "records", dir, "", "nothing is on record, and there are network namespaces: %s; if they were attached, the records are lost: put them back, or detach each by hand (cnitool del)", strings.Join(lives, ", "))
+	}
 }
 
 // elsewhere points to the records of the other default directory.

@@ -337,6 +337,7 @@ func TestGolden(t *testing.T) {
 			"--cache $CACHE/afile doctor",
 			"--cache $CACHE/afile/below add good $NETNS/one",
 			"--cache $CACHE/afile clean web",
+			"--cache $CACHE/afile del good $NETNS/one",
 			"--cache $CACHE/half attachments",
 			"--cache $CACHE/half clean web",
 			"--cache $CACHE/half doctor",
@@ -478,6 +479,14 @@ func TestGolden(t *testing.T) {
 			"doctor",
 			"clean web-1",
 			"del --container web-1 cni-loopback -i lo $NETNS/one",
+		}},
+		"nothing": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+		}, []string{
+			"clean web",
+			"doctor",
+			"add good $NETNS/two",
+			"clean web",
 		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
