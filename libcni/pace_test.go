@@ -42,7 +42,7 @@ func TestNoTimeLeft(t *testing.T) {
 			return f.CheckNetworkList(ctx, mustList(t, `{"name":"n0","cniVersion":"1.0.0","plugins":[{"type":"slow"},{"type":"late"}]}`), f.rt)
 		}, "late", `no time was left for it after plugin "slow", which took 3s: context deadline exceeded`},
 		{"over before", []string{`{"type":"late"}`}, false, nil, func(ctx context.Context, f *fixture) error {
-			time.Sleep(2 * time.Second)
+			time.Sleep(3 * time.Second)
 			return del(ctx, f)
 		}, "late", "no time was left for it: context deadline exceeded"},
 		{"the one that hangs", []string{`{"type":"late"}`, `{"type":"hangs"}`}, false, map[string]time.Duration{"hangs": 3 * time.Second}, del,
