@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,10 @@ import (
 // behind of one that is on record is forgotten; of one that is not, it is all that
 // is known of the attachment, and stays for its DEL. A plugin that does not speak the
 // version of a failed ADD has made nothing, and is passed over. An attachment whose ADD is
-// under way, or has ended since GC began, is left alone. A damaged record is
-// reported, and nothing is run for it.
+// under way, or has ended since GC began, is left alone; and what a failed ADD left of
+// one whose interface the container has on record in another network, until that one is
+// gone: DEL would remove the interface by its name. A damaged record is reported, and
+// nothing is run for it.
 //
 // Nothing but the end of ctx keeps it from going on, and all errors are returned,
 // joined: a [*RecordError] for each record that cannot be read, those of
@@ -88,11 +91,17 @@ func (u *cleanup) foundStale(ctx context.Context, records []*record, live map[ke
 	for _, k := range u.keys(AttachmentKey{Network: u.fallback.name}) {
 		if live[k] {
 			u.dropIntents(ctx, k)
-		} else if _, recorded := u.stale[k]; !recorded {
+		} else if _, recorded := u.stale[k]; !recorded && !u.elsewhere(k) {
 			keys = append(keys, k)
 		}
 	}
 	return keys
+}
+
+// elsewhere reports whether the container has the interface on record in another network.
+func (u *cleanup) elsewhere(k key) bool {
+	records, _ := u.store.records(AttachmentKey{ContainerID: k.container, IfName: k.ifname})
+	return slices.ContainsFunc(records, func(r *record) bool { return r.network != k.network })
 }
 
 // dropIntents removes what failed ADDs of a valid attachment left, if it has a

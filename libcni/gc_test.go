@@ -125,6 +125,36 @@ func TestGCGoesOnAndJoins_R41(t *testing.T) {
 	assert.Len(t, f.store(nil).files(t), 3, "what could not be DELed stays on record")
 }
 
+// An interface that another network has on record is not removed by the DEL of what a
+// failed ADD left: it is left alone until that record is gone.
+func TestGCOfALeftoverWithTheInterfaceOfAnother(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.fake.replies["x ADD"] = errBanana
+	holder := mustList(t, `{"name":"holder","cniVersion":"1.0.0","plugins":[{"type":"a"}]}`)
+	list := mustList(t, `{"name":"net","cniVersion":"1.0.0","plugins":[{"type":"x"}]}`)
+	_, err := f.AddNetworkList(t.Context(), holder, f.rt)
+	require.NoError(t, err)
+	other, container := *f.rt, *f.rt
+	other.IfName, container.ContainerID = "eth1", "c2"
+	for _, rt := range []*RuntimeConf{f.rt, &other, &container} {
+		_, err = f.AddNetworkList(t.Context(), list, rt)
+		require.Error(t, err)
+	}
+	f.fake.take()
+
+	require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}))
+	assert.Len(t, f.fake.take(), 2, "of another interface, and of another container")
+	pending, err := f.Pending(AttachmentKey{})
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	assert.Equal(t, AttachmentKey{"net", "c1", "eth0"}, pending[0].AttachmentKey)
+
+	require.NoError(t, f.GCNetworkList(t.Context(), holder, &GCArgs{}))
+	require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}))
+	assert.Equal(t, []string{"a DEL", "x DEL"}, f.fake.calls())
+	assert.Empty(t, f.store(nil).files(t))
+}
+
 // R25: whatever failed ADDs leave behind, an attachment in the valid set keeps its
 // address.
 func TestGCNeverDelsAValidAttachment_R25(t *testing.T) {
