@@ -12,6 +12,11 @@ func (t *tool) gc(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	match := libcni.AttachmentKey{Network: list.Name}
+	known, bad, denied := t.records(match)
 	err = t.inFile(list, t.cni().GCNetworkList(ctx, list, &libcni.GCArgs{}))
-	return t.stillThere(err, libcni.AttachmentKey{Network: list.Name})
+	if err == nil && len(known)+len(bad) == 0 && denied == nil {
+		t.tell("Nothing was on record for " + list.Name + " in " + t.cacheDir() + ": no attachment was removed.")
+	}
+	return t.stillThere(err, match)
 }

@@ -488,6 +488,17 @@ func TestGolden(t *testing.T) {
 			"add good $NETNS/two",
 			"clean web",
 		}},
+		"verbose": {func(m *machine) {
+			m.conf("10-good.conflist", good)
+		}, []string{
+			"add --container web good $NETNS/one",
+			"add --container web good $NETNS/one -i net1",
+			"-v clean web",
+			"add --container web good $NETNS/one",
+			"-v gc good",
+			"gc good",
+			"--json gc good",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {

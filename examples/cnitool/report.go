@@ -93,16 +93,27 @@ func (t *tool) observer() *invoke.Observer {
 	case t.json:
 		return invoke.LogObserver(t.logger())
 	}
+	of := func(call *invoke.Call) string { // for a command that is about several attachments
+		switch {
+		case t.verb != "clean" && t.verb != "gc" || call.Network == "":
+			return ""
+		case call.IfName == "":
+			return call.Network + ": "
+		case t.verb == "clean":
+			return call.Network + " " + call.IfName + ": "
+		}
+		return call.Network + " " + call.ContainerID + " " + call.IfName + ": "
+	}
 	return &invoke.Observer{
 		StderrLine: func(_ context.Context, call *invoke.Call, line string) {
-			fmt.Fprintf(t.stderr, "%-8s %-12s | %s\n", call.Command, call.Plugin, line)
+			fmt.Fprintf(t.stderr, "%-8s %-12s | %s%s\n", call.Command, call.Plugin, of(call), line)
 		},
 		End: func(_ context.Context, call *invoke.Call, o *invoke.Outcome) {
 			how := "ok"
 			if o.Err != nil {
 				how = fmt.Sprintf("failed: %v", o.Err)
 			}
-			fmt.Fprintf(t.stderr, "%-8s %-12s %8s  %s\n", call.Command, call.Plugin, o.Elapsed.Round(10*time.Microsecond), how)
+			fmt.Fprintf(t.stderr, "%-8s %-12s %8s  %s%s\n", call.Command, call.Plugin, o.Elapsed.Round(10*time.Microsecond), of(call), how)
 		},
 	}
 }
