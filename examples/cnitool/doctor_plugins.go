@@ -37,6 +37,12 @@ func (d *doctor) plugins(networks []*network) {
 				seen[p.Type] = true
 				d.program(p)
 			}
+			for _, name := range p.Capabilities {
+				if right := nearly(name, capabilities, 2); right != "" {
+					d.say(warning, "plugins", p.File, "correct it: until then "+p.Type+" gets no "+right,
+						"capability %q of %s may be meant to be %q", name, p.Type, right)
+				}
+			}
 			if p.err == nil && !p.speaks(n.CNIVersion) {
 				d.say(fault, "plugins", p.Path, "install a build that supports that, or set cniVersion to one that this supports in "+n.File,
 					"supports %s, and network %s has %s", p.span(), n.Name, n.CNIVersion)

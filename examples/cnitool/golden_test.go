@@ -499,6 +499,13 @@ func TestGolden(t *testing.T) {
 			"gc good",
 			"--json gc good",
 		}},
+		"capability": {func(m *machine) {
+			m.conf("10-ports.conflist", strings.Replace(ported, "portMappings", "portMapings", 1))
+			m.conf("20-own.conflist", strings.NewReplacer(`"ports", "p`, `"own", "p`, "portMappings", "io.example.own").Replace(ported))
+		}, []string{
+			"list",
+			"doctor",
+		}},
 		"usage": {func(*machine) {}, []string{"help"}},
 	} {
 		t.Run(name, func(t *testing.T) {

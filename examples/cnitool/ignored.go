@@ -91,6 +91,11 @@ func misspelt(file string) string {
 	return ""
 }
 
+// capabilities are those of the CNI conventions.
+var capabilities = []string{
+	"portMappings", "ipRanges", "bandwidth", "dns", "ips", "mac", "infinibandGUID", "deviceID", "aliases", "cgroupPath",
+}
+
 // nearly returns which of several words another one may have been meant to be: of
 // those that differ by up to so many letters, and by at most one in four, the nearest.
 // A word with anything but letters, as in an editor's backup, is meant as it is.

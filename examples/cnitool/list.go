@@ -156,6 +156,11 @@ func (p *plugin) about(n *network) []string {
 	if len(p.Capabilities) > 0 {
 		columns = append(columns, strings.Join(p.Capabilities, " "))
 	}
+	for _, name := range p.Capabilities {
+		if right := nearly(name, capabilities, 2); right != "" {
+			columns = append(columns, fmt.Sprintf("(%s may be meant to be %s)", name, right))
+		}
+	}
 	if p.File != n.File {
 		columns = append(columns, "from "+filepath.Join(filepath.Base(filepath.Dir(p.File)), filepath.Base(p.File)))
 	}
