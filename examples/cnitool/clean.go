@@ -313,6 +313,14 @@ func (e *failedDel) hints(t *tool) (all []string) {
 		all = []string{"To do: mend the cause and run this again. DEL runs with the configuration that was recorded at ADD: to change the network's file does not help here."}
 		all = append(all, e.withToday(t)...)
 	}
+	_, set := t.lookup("CAP_ARGS")
+	if !damagedOnly && !errors.Is(e.error, invoke.ErrPluginNotFound) && (t.verb != "del" || !set) && slices.ContainsFunc(e.left, func(r record) bool { return len(r.then.capabilities) > 0 }) {
+		how := "set CAP_ARGS to others for cnitool del"
+		if t.verb == "del" {
+			how = "set CAP_ARGS to others, and run this again"
+		}
+		all = append(all, "If the capability arguments of ADD, with which it ran, are wrong: "+how+".")
+	}
 	return append(all, "To give up, after one more DEL of all that the container has (what is left then stays): "+
 		t.command("clean", "--forget", e.container))
 }

@@ -382,6 +382,10 @@ func TestGolden(t *testing.T) {
 			"!links",
 			"del ports $NETNS/one",
 			"!links",
+			`CAP_ARGS={"portMappings":[{"hostPort":"80"}]} add ports $NETNS/one`,
+			"del ports $NETNS/one",
+			"clean $ONE",
+			"CAP_ARGS={} del ports $NETNS/one",
 			`CNI_ARGS=K=V CAP_ARGS={"portMappings":[{"hostPort":80}]} add ports $NETNS/one`,
 			"del ports $NETNS/one",
 			"attachments",
@@ -610,7 +614,7 @@ func (m *machine) converse(w *strings.Builder, line string) {
 		line = rest
 	}
 	fmt.Fprintf(w, "$ %scnitool %s\n", env, line)
-	line = strings.NewReplacer("$CACHE", filepath.Join(m.dir, "cache"), "$NETNS", filepath.Join(m.dir, "netns"), "$TWO", containerID(m.netns("two"))).Replace(line)
+	line = strings.NewReplacer("$CACHE", filepath.Join(m.dir, "cache"), "$NETNS", filepath.Join(m.dir, "netns"), "$ONE", containerID(m.netns("one")), "$TWO", containerID(m.netns("two"))).Replace(line)
 	args := strings.Fields(line)
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "''", "")
