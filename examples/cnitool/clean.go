@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/libcni"
 )
 
@@ -22,7 +21,8 @@ func (t *tool) cleanLater(container string) string {
 // clean detaches a container by what the records say, whatever runtime wrote them,
 // and prints what was known of it. For a record that is damaged it takes the
 // configuration of the network that the file's name tells, and leaves it as it is if
-// nothing tells the network namespace, or capability arguments that its plugins take. With --forget it then gives up what is left.
+// nothing tells the network namespace, or capability arguments that its plugins take.
+// With --forget it then gives up what is left.
 func (t *tool) clean(ctx context.Context, args []string) error {
 	t.asked = args[0]
 	match := libcni.AttachmentKey{ContainerID: args[0]}
@@ -173,84 +173,6 @@ func (t *tool) unrecorded() (all []string) {
 	return all
 }
 
-// cleanDamaged runs DEL for a damaged record with its network's configuration; it
-// returns nil if the record may be another container's, the network is not there, or
-// the file is gone. Without the network namespace plugins leave the interface in it,
-// without the capability arguments what those asked for, and succeed: then it runs none,
-// unless what is left is to be forgotten.
-func (t *tool) cleanDamaged(ctx context.Context, container string, d damaged) (*record, error) {
-	if _, err := os.Lstat(d.Path); err != nil || len(d.suspects) != 1 || d.suspects[0].ContainerID != container {
-		return nil, nil
-	}
-	s := d.suspects[0]
-	list, rt, err := t.target([]string{s.Network})
-	if err != nil {
-		return nil, nil // the record's own error says what to do
-	}
-	if t.netns != "" {
-		if s.netns, err = filepath.Abs(t.netns); err != nil {
-			return nil, err
-		}
-		if gone(s.netns) {
-			t.warn(fmt.Errorf("network namespace %s is not there: if it is another one, the interface stays in that", s.netns))
-		}
-	}
-	rt.ContainerID, rt.IfName, rt.NetNS = container, s.IfName, s.netns
-	t.take(rt, s.then)
-	_, set := t.lookup("CAP_ARGS")
-	r := &record{
-		State: "damaged", Network: s.Network, Container: container, IfName: s.IfName,
-		NetNS: s.netns, Gone: gone(s.netns), Blind: s.netns == "", NoArgs: !set && s.lost(), Addresses: []string{}, Path: d.Path,
-	}
-	if missing := (lack{r.Blind, r.NoArgs}); missing != (lack{}) && !t.forget {
-		args := []string{container}
-		if missing.netns {
-			args = []string{"--netns", someNetNS, container}
-		} else if t.netns != "" {
-			args = []string{"--netns", s.netns, container}
-		}
-		return r, &refusedError{r, missing.setting() + ": " + t.commandWith(missing, "clean", args...)}
-	}
-	return r, t.inFile(list, t.cni().DelNetworkList(ctx, list, rt))
-}
-
-// A refusedError says that DEL was not run for want of what nothing tells.
-type refusedError struct {
-	*record
-	do string
-}
-
-func (e *refusedError) Error() string {
-	what, left := lack{e.Blind, e.NoArgs}.of()
-	return fmt.Sprintf("not detached from %s: %s: nothing tells %s: %s would stay; the record %s is damaged", e.Network, e.IfName, what, strings.ToLower(left[:1])+left[1:], e.Path)
-}
-
-// of says what is missing, and what DEL leaves for that.
-func (l lack) of() (what, left string) {
-	switch {
-	case !l.args:
-		return "the network namespace", "The interface in it"
-	case !l.netns:
-		return "the capability arguments of ADD", "What those asked for, such as port mappings,"
-	}
-	return "the network namespace and the capability arguments of ADD", "The interface, and what those asked for, such as port mappings,"
-}
-
-func onlyRefused(err error) bool {
-	return !slices.ContainsFunc(each(err), func(e error) bool { return !errors.As(e, new(*refusedError)) })
-}
-
-// withoutPath is an error without what it says of a file, and with another one.
-func withoutPath(err error, path string, more error) error {
-	var all []error
-	for _, e := range each(err) {
-		if of := new(libcni.RecordError); e != nil && !(errors.As(e, &of) && of.Path == path) {
-			all = append(all, e)
-		}
-	}
-	return errors.Join(append(all, more)...)
-}
-
 // giveUp forgets what is left of a container, and returns it.
 func (t *tool) giveUp(container string) ([]record, error) {
 	left, bad, _ := t.records(libcni.AttachmentKey{ContainerID: container})
@@ -284,110 +206,4 @@ func (t *tool) giveUp(container string) ([]record, error) {
 		}
 	}
 	return forgotten, errors.Join(errs...)
-}
-
-// A failedDel is an error after which something is still on record.
-type failedDel struct {
-	error
-	container string // empty: of several
-	left      []record
-}
-
-func (e *failedDel) Unwrap() []error { return []error{e.error} } // each takes it apart
-
-// hints says what can be done about it, beside what the damaged records ask for.
-func (e *failedDel) hints(t *tool) (all []string) {
-	damagedOnly := !slices.ContainsFunc(each(e.error), func(err error) bool {
-		_, bad := isDamaged(err)
-		return !bad && !errors.As(err, new(*refusedError))
-	})
-	var plugin *invoke.PluginError
-	switch {
-	case damagedOnly:
-	case t.verb == "del": // which takes today's configuration itself
-		all = []string{"To do: mend the cause and run this again."}
-		if !errors.As(e.error, &plugin) && len(e.left) > 0 {
-			all = append(all, "Or detach the container from everything with the configuration of ADD, which is on record: "+t.command("clean", e.container))
-		}
-	default:
-		all = []string{"To do: mend the cause and run this again. DEL runs with the configuration that was recorded at ADD: to change the network's file does not help here."}
-		all = append(all, e.withToday(t)...)
-	}
-	_, set := t.lookup("CAP_ARGS")
-	if !damagedOnly && !errors.Is(e.error, invoke.ErrPluginNotFound) && (t.verb != "del" || !set) && slices.ContainsFunc(e.left, func(r record) bool { return len(r.then.capabilities) > 0 }) {
-		how := "set CAP_ARGS to others for cnitool del"
-		if t.verb == "del" {
-			how = "set CAP_ARGS to others, and run this again"
-		}
-		all = append(all, "If the capability arguments of ADD, with which it ran, are wrong: "+how+".")
-	}
-	return append(all, "To give up, after one more DEL of all that the container has (what is left then stays): "+
-		t.command("clean", "--forget", e.container))
-}
-
-// withToday are the commands that detach what is left with the networks as they are
-// configured now, a few of them.
-func (e *failedDel) withToday(t *tool) (all []string) {
-	set, err := libcni.LoadDir(t.confDir())
-	if err != nil {
-		return nil
-	}
-	done := map[string]bool{}
-	for _, r := range e.left {
-		n, err := set.Get(r.Network)
-		if done[r.name()] {
-			continue
-		}
-		if err != nil {
-			if say := t.noToday(set, r.Network); !slices.Contains(all, say) {
-				all = append(all, say)
-			}
-			continue
-		}
-		done[r.name()] = true
-		if len(all) == 3 {
-			return append(all, "And so on, for each that cnitool attachments shows.")
-		}
-		lacks := ""
-		if gone := slices.DeleteFunc(slices.Clone(r.plugins), func(p string) bool { return slices.Contains(pluginsToday(n.NetworkConfigList), p) }); len(gone) > 0 {
-			lacks = ", which lacks " + strings.Join(gone, ", ") + ": what that made stays, and nothing says so any more"
-		}
-		all = append(all, "Or, with today's "+n.File+lacks+": "+t.command("del", append(t.attachment(r.key()), r.Network, netnsOr(r.NetNS))...))
-	}
-	return all
-}
-
-// noToday says why cnitool del does not help with an attachment.
-func (t *tool) noToday(set *libcni.ConfSet, network string) string {
-	for _, bad := range set.Bad {
-		if bad.Network == network {
-			return fmt.Sprintf("DEL with a corrected configuration (cnitool del) needs one: %s cannot be used: %v", bad.Place(), bad)
-		}
-	}
-	return "DEL with a corrected configuration (cnitool del) needs one: " + network + " is not in " + set.Dir
-}
-
-// stillThere says of an error of DEL or GC whether something could be given up.
-func (t *tool) stillThere(err error, match libcni.AttachmentKey) error {
-	if err == nil {
-		return nil
-	}
-	left, bad, _ := t.records(match)
-	whole := slices.DeleteFunc(left, func(r record) bool { return r.State == "running" })
-	left = slices.Clone(whole)
-	for _, d := range bad {
-		for _, s := range d.suspects {
-			left = append(left, record{Container: s.ContainerID})
-		}
-	}
-	if len(left) == 0 {
-		return err
-	}
-	failed := &failedDel{err, left[0].Container, whole}
-	for _, r := range left {
-		if r.Container != failed.container {
-			failed.container = "CONTAINER"
-		}
-	}
-	return failed
 }
