@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cnikit/cnikit/internal/joined"
+	"github.com/cnikit/cnikit/internal/shell"
 	"github.com/cnikit/cnikit/invoke"
 )
 
@@ -120,17 +121,7 @@ func delCommand(path string, k key, netns string) string {
 	}
 	command := "cnitool "
 	if dir := filepath.Dir(filepath.Dir(path)); dir != filepath.FromSlash(defaultCacheDir) {
-		command += "--cache " + shellWord(dir) + " "
+		command += "--cache " + shell.Word(dir) + " "
 	}
-	return command + "del --container " + k.container + " -i " + k.ifname + " " + k.network + " " + shellWord(netns)
-}
-
-// shellWord quotes a path where a shell would take it apart.
-func shellWord(path string) string {
-	if strings.ContainsFunc(path, func(c rune) bool {
-		return !strings.ContainsRune("/._-+=:@%,", c) && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
-	}) {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	return path
+	return command + "del --container " + k.container + " -i " + k.ifname + " " + k.network + " " + shell.Word(netns)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cnikit/cnikit/internal/shell"
 	"github.com/cnikit/cnikit/invoke"
 	"github.com/cnikit/cnikit/types"
 )
@@ -48,7 +49,7 @@ func TestDelFromARecordSaysWhatCounts(t *testing.T) {
 				assert.Equal(t, err.Error(), fmt.Sprint(err))
 				assert.Equal(t, fmt.Sprintf("%q", err.Error()), fmt.Sprintf("%q", err))
 				toDo := "if the recorded configuration or arguments are wrong (DEL ran with those, not with today's): DelNetworkList with corrected ones; where the network is configured: " +
-					"cnitool --cache " + shellWord(f.opts.CacheDir) + " del --container c1 -i eth0 net /run/netns/c1"
+					"cnitool --cache " + shell.Word(f.opts.CacheDir) + " del --container c1 -i eth0 net /run/netns/c1"
 				assert.True(t, strings.HasSuffix(fmt.Sprintf("%+v", err), "\n    record:    "+path+"\n    to do:     "+toDo), "%+v", err)
 				assert.Contains(t, fields(err), "record="+path+" toDo="+toDo)
 
@@ -138,7 +139,7 @@ func TestSecondAddSaysWhatIsThere(t *testing.T) {
 				assert.ErrorContains(t, listErr, path)
 				assert.True(t, strings.HasSuffix(fmt.Sprintf("%+v", err), "\n    record:    "+path+": it is attached already, and this record is damaged: decoding version from network config: unexpected end of JSON input"+
 					"\n    to do:     run DEL with the network's configuration, which removes the record and cleans up after this ADD as well: "+
-					"cnitool --cache "+shellWord(f.opts.CacheDir)+" del --container c1 -i eth0 net /run/netns/c1"), "%+v", err)
+					"cnitool --cache "+shell.Word(f.opts.CacheDir)+" del --container c1 -i eth0 net /run/netns/c1"), "%+v", err)
 			} else {
 				require.NoError(t, listErr)
 				assert.True(t, strings.HasSuffix(fmt.Sprintf("%+v", err), "\n    record:    "+path+": it is attached already, and DEL of that cleans up after this ADD as well"), "%+v", err)

@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	".":                   {},
 	"internal/rawjson":    {},
 	"internal/joined":     {},
+	"internal/shell":      {},
 	"internal/atomicfile": {"golang.org/x/sys/unix", "golang.org/x/sys/windows"},
 	"internal/inherit":    {},
 	"version": {
@@ -47,11 +48,12 @@ var allowed = map[string][]string{
 	"libcni": {
 		module + "/invoke", module + "/types", module + "/version",
 		module + "/internal/rawjson", module + "/internal/atomicfile", module + "/internal/inherit",
-		module + "/internal/joined",
+		module + "/internal/joined", module + "/internal/shell",
 	},
 	"libcni/podnet": {
 		module + "/libcni", module + "/invoke", module + "/types", module + "/version",
 		module + "/internal/rawjson", module + "/internal/atomicfile", module + "/internal/joined",
+		module + "/internal/shell",
 		"github.com/fsnotify/fsnotify", "golang.org/x/sys/unix", "golang.org/x/sys/windows",
 	},
 }

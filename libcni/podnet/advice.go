@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cnikit/cnikit/internal/shell"
 	"github.com/cnikit/cnikit/libcni"
 )
 
@@ -29,7 +30,7 @@ func (m *Manager) delByHand(d *damaged, netns string) string {
 				args = append(args, `"`+example[0]+`":`+example[1])
 			}
 		}
-		with = []string{"CAP_ARGS=" + shellWord("{"+strings.Join(args, ",")+"}")}
+		with = []string{"CAP_ARGS=" + shell.Word("{"+strings.Join(args, ",")+"}")}
 		instead = append(instead, "the capability arguments of ADD, a JSON object, for those of CAP_ARGS")
 	}
 	said := ""
@@ -47,21 +48,11 @@ func (m *Manager) delCommand(k libcni.AttachmentKey, netns string, settings ...s
 	}
 	words := settings
 	if m.opts.ConfDir != "/etc/cni/net.d" {
-		words = append(words, "NETCONFPATH="+shellWord(m.opts.ConfDir))
+		words = append(words, "NETCONFPATH="+shell.Word(m.opts.ConfDir))
 	}
 	if dirs := strings.Join(m.opts.PluginDirs, string(filepath.ListSeparator)); dirs != "/opt/cni/bin" {
-		words = append(words, "CNI_PATH="+shellWord(dirs))
+		words = append(words, "CNI_PATH="+shell.Word(dirs))
 	}
-	words = append(words, "cnitool", "--cache", shellWord(m.opts.CacheDir), "del", "--container", k.ContainerID, "-i", k.IfName, k.Network, shellWord(netns))
+	words = append(words, "cnitool", "--cache", shell.Word(m.opts.CacheDir), "del", "--container", k.ContainerID, "-i", k.IfName, k.Network, shell.Word(netns))
 	return strings.Join(words, " ")
-}
-
-// shellWord quotes what a shell would take apart.
-func shellWord(word string) string {
-	if strings.ContainsFunc(word, func(c rune) bool {
-		return !strings.ContainsRune("/._-+=:@%,", c) && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
-	}) {
-		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-	return word
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cnikit/cnikit/internal/shell"
 	"github.com/cnikit/cnikit/libcni"
 )
 
@@ -49,5 +50,5 @@ func makesInterface(n *libcni.NetworkConfigList, ifname string) bool {
 func (m *Manager) inUse(pod *Pod, w *wish) error {
 	return fmt.Errorf("%w: it is in network namespace %s, made by somebody else or left by an attachment whose record is lost; no plugin ran, it is as it was; "+
 		"to do: give another name (IfName), or remove it: what somebody else has made, nsenter --net=%s ip link del %s; what an attachment has left, %s",
-		ErrInterfaceInUse, pod.NetNS, shellWord(pod.NetNS), w.IfName, m.delCommand(w.of(pod.ID), pod.NetNS))
+		ErrInterfaceInUse, pod.NetNS, shell.Word(pod.NetNS), w.IfName, m.delCommand(w.of(pod.ID), pod.NetNS))
 }
