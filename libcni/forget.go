@@ -5,7 +5,8 @@ package libcni
 // is for who has given up: what [CNIConfig.DelAttachment] could not detach stays as
 // it is, and nothing says any more that it is there. Only the plugins' GC may find
 // it. So DelAttachment comes before, with [Options].ContinueOnDelError: without, it stops
-// at the first plugin that fails, and what the others made is given up too. An attachment of which nothing is known is no error.
+// at the first plugin that fails, and what the others made is given up too. An attachment
+// of which nothing is known is no error.
 //
 // Errors: [*RequestError] for the key; what could not be removed, joined, each a
 // [*RecordError].

@@ -88,20 +88,62 @@ func (u *cleanup) foundStale(ctx context.Context, records []*record, live map[ke
 			keys = append(keys, r.key)
 		}
 	}
+	var begun []key
 	for _, k := range u.keys(AttachmentKey{Network: u.fallback.name}) {
 		if live[k] {
 			u.dropIntents(ctx, k)
-		} else if _, recorded := u.stale[k]; !recorded && !u.elsewhere(k) {
-			keys = append(keys, k)
+		} else if _, recorded := u.stale[k]; !recorded {
+			begun = append(begun, k)
 		}
 	}
-	return keys
+	elsewhere := u.elsewhere(begun)
+	return append(keys, slices.DeleteFunc(begun, func(k key) bool { return elsewhere[k] })...)
 }
 
-// elsewhere reports whether the container has the interface on record in another network.
-func (u *cleanup) elsewhere(k key) bool {
-	records, _ := u.store.records(AttachmentKey{ContainerID: k.container, IfName: k.ifname})
-	return slices.ContainsFunc(records, func(r *record) bool { return r.network != k.network })
+// elsewhere returns those whose container has the interface on record in another network.
+// It looks at the names of all records once, however many there are to be found.
+func (u *cleanup) elsewhere(begun []key) map[key]bool {
+	if len(begun) == 0 {
+		return nil
+	}
+	ends := make(map[string][]key, len(begun)) // how the names of such records end
+	for _, k := range begun {
+		end := k.container + "-" + k.ifname
+		ends[end] = append(ends[end], k)
+	}
+	d, names, _ := u.store.recordNames(func(name string) bool { return foldsCase || endsInOne(name, ends) })
+	if d == nil {
+		return nil
+	}
+	defer d.Close()
+	found := make(map[key]bool)
+	for _, name := range names {
+		r, _ := readListed(d, name)
+		if r == nil {
+			continue
+		}
+		for _, k := range ends[r.container+"-"+r.ifname] {
+			if k.container == r.container && k.network != r.network {
+				found[k] = true
+			}
+		}
+	}
+	return found
+}
+
+// endsInOne reports whether what follows upon a hyphen in a record's name, of either
+// form, is in ends.
+func endsInOne(name string, ends map[string][]key) bool {
+	first := name
+	if i := strings.LastIndexByte(name, '#'); i >= 0 {
+		first = name[:i]
+	}
+	for i := range len(name) {
+		if name[i] == '-' && (ends[name[i+1:]] != nil || i < len(first) && ends[first[i+1:]] != nil) {
+			return true
+		}
+	}
+	return false
 }
 
 // dropIntents removes what failed ADDs of a valid attachment left, if it has a

@@ -155,6 +155,40 @@ func TestGCOfALeftoverWithTheInterfaceOfAnother(t *testing.T) {
 	assert.Empty(t, f.store(nil).files(t))
 }
 
+// The record that keeps a leftover is found under either of its names, and nobody else's
+// with the same end is taken for it.
+func TestGCFindsTheInterfaceElsewhere(t *testing.T) {
+	for name, test := range map[string]struct {
+		holders []AttachmentKey // the last one's record is the one that may count
+		left    AttachmentKey
+		kept    bool
+	}{
+		"hyphens everywhere":       {[]AttachmentKey{{"a-b", "c-1", "e-0"}}, AttachmentKey{"net", "c-1", "e-0"}, true},
+		"under the second name":    {[]AttachmentKey{{"a", "b-c", "eth0"}, {"a-b", "c", "eth0"}}, AttachmentKey{"net", "c", "eth0"}, true},
+		"number sign":              {[]AttachmentKey{{"a", "c", "e#0"}}, AttachmentKey{"net", "c", "e#0"}, true},
+		"another container's":      {[]AttachmentKey{{"a", "b-c", "eth0"}}, AttachmentKey{"net", "c", "eth0"}, false},
+		"another interface's":      {[]AttachmentKey{{"a", "c", "x-eth0"}}, AttachmentKey{"net", "c", "eth0"}, false},
+		"same name, other borders": {[]AttachmentKey{{"a", "c", "x-eth0"}}, AttachmentKey{"net", "c-x", "eth0"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Options{})
+			f.fake.replies["x ADD"] = errBanana
+			for _, k := range test.holders {
+				list := mustList(t, `{"name":"`+k.Network+`","cniVersion":"1.0.0","plugins":[{"type":"a"}]}`)
+				_, err := f.AddNetworkList(t.Context(), list, &RuntimeConf{ContainerID: k.ContainerID, IfName: k.IfName, NetNS: "/n"})
+				require.NoError(t, err)
+			}
+			list := mustList(t, `{"name":"`+test.left.Network+`","cniVersion":"1.0.0","plugins":[{"type":"x"}]}`)
+			_, err := f.AddNetworkList(t.Context(), list, &RuntimeConf{ContainerID: test.left.ContainerID, IfName: test.left.IfName, NetNS: "/n"})
+			require.Error(t, err)
+			require.NoError(t, f.GCNetworkList(t.Context(), list, &GCArgs{}))
+			pending, err := f.Pending(AttachmentKey{})
+			require.NoError(t, err)
+			assert.Equal(t, test.kept, len(pending) == 1)
+		})
+	}
+}
+
 // R25: whatever failed ADDs leave behind, an attachment in the valid set keeps its
 // address.
 func TestGCNeverDelsAValidAttachment_R25(t *testing.T) {

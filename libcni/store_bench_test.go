@@ -112,15 +112,23 @@ func (*nothing) ExecPlugin(context.Context, string, []byte, []string) ([]byte, e
 	return nil, nil
 }
 
-// BenchmarkGCOfLeftovers: ADDs that failed, each of another attachment. One of a
-// thousand costs no more than one of a hundred.
+// BenchmarkGCOfLeftovers: ADDs that failed, each of another attachment, alone and beside
+// records of another network. One of a thousand costs no more than one of a hundred.
 func BenchmarkGCOfLeftovers(b *testing.B) {
-	for _, n := range []int{100, 1000, 4000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+	for _, size := range [][2]int{{100, 0}, {1000, 0}, {4000, 0}, {100, 4000}, {1000, 4000}} {
+		n, records := size[0], size[1]
+		b.Run(fmt.Sprintf("%d beside %d", n, records), func(b *testing.B) {
 			fake := &fakeExec{replies: map[string]any{"ADD": errBanana}}
 			c := New([]string{"/opt/cni/bin"}, Options{Exec: fake, CacheDir: b.TempDir(), NoSync: true})
 			list, err := NetworkConfFromBytes([]byte(benchList))
 			require.NoError(b, err)
+			other, err := NetworkConfFromBytes([]byte(`{"cniVersion":"1.0.0","name":"other","plugins":[{"type":"x"}]}`))
+			require.NoError(b, err)
+			for i := range records {
+				_, err := New([]string{"/opt/cni/bin"}, Options{Exec: &fakeExec{}, CacheDir: c.cacheDir, NoSync: true}).
+					AddNetworkList(b.Context(), other, &RuntimeConf{ContainerID: fmt.Sprint("r", i), IfName: "eth0"})
+				require.NoError(b, err)
+			}
 			for b.Loop() {
 				b.StopTimer()
 				for i := range n {
